@@ -1,0 +1,1 @@
+"""Names of vertebral levels and the geometry of a vertebra; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The configuration as pydantic models, one module per section of config.yaml."""

@@ -1,0 +1,19 @@
+"""Section `clinical`: the clinical table and the names of its columns."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from spongiosa.config.base import Section
+
+
+class ClinicalSettings(Section):
+    """The clinical table; without one, the run measures and reports what needs no clinical data."""
+
+    table: str | None = Field(None, description="Clinical table (CSV, TSV, XLSX or Parquet), one row per patient.")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names: column of the data dictionary (config/data_dictionary.tsv) -> column of your table. A "
+        "column that already has its dictionary name needs no entry.",
+        examples=[{"age_years": "Age", "t_score_lumbar": "T L1-L4"}],
+    )

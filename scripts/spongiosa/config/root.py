@@ -1,0 +1,42 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from spongiosa.config.aggregate import AggregateSettings
+from spongiosa.config.base import Section
+from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.clinical import ClinicalSettings
+from spongiosa.config.cohort import CohortSettings
+from spongiosa.config.convert import ConvertSettings
+from spongiosa.config.extract import ExtractSettings
+from spongiosa.config.localise import LocaliseSettings
+from spongiosa.config.readers import ReadersSettings
+from spongiosa.config.regions import RegionsSettings
+from spongiosa.config.report import ReportSettings
+from spongiosa.config.review import ReviewSettings
+from spongiosa.config.series import SeriesSettings
+from spongiosa.config.studies import StudiesSettings
+from spongiosa.config.thresholds import ThresholdsSettings
+
+
+class Configuration(Section):
+    """config.yaml: every section with its defaults."""
+
+    output_dir: str = Field("results", description="Folder of all results.")
+    seed: int = Field(2026, ge=0, le=2**32 - 1, description="Seed of every random step.")
+    cohort: CohortSettings = Field(description="Which scans there are, and how they are shared out to jobs.")
+    clinical: ClinicalSettings = Field(default_factory=ClinicalSettings, description="The clinical table.")
+    series: SeriesSettings = Field(default_factory=SeriesSettings, description="Which DICOM series is measured.")
+    convert: ConvertSettings = Field(default_factory=ConvertSettings, description="How a series becomes a volume.")
+    localise: LocaliseSettings = Field(default_factory=LocaliseSettings, description="How vertebrae are found.")
+    regions: RegionsSettings = Field(default_factory=RegionsSettings, description="What is measured in a vertebra.")
+    calibration: CalibrationSettings = Field(default_factory=CalibrationSettings, description="From HU to mg/cm3.")
+    extract: ExtractSettings = Field(default_factory=ExtractSettings, description="The statistics of a region.")
+    review: ReviewSettings = Field(default_factory=ReviewSettings, description="Review pictures and corrections.")
+    aggregate: AggregateSettings = Field(default_factory=AggregateSettings, description="From levels to patients.")
+    readers: ReadersSettings = Field(default_factory=ReadersSettings, description="Manual measurements.")
+    thresholds: ThresholdsSettings = Field(default_factory=ThresholdsSettings, description="Cut-offs that classify.")
+    studies: StudiesSettings = Field(default_factory=StudiesSettings, description="The analyses.")
+    report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
