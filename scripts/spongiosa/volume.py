@@ -7,16 +7,14 @@ of `direction` are in `(x, y, z)` order, the convention of ITK.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spongiosa.provenance import written_whole
 
 FloatArray = NDArray[np.float64]
 Interpolation = Literal["linear", "nearest", "cubic"]
@@ -122,22 +120,6 @@ def write_volume(volume: Volume, path: Path | str) -> None:
 
     with written_whole(Path(path)) as part:
         sitk.WriteImage(to_sitk(volume), str(part), useCompression=True)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` with the same suffixes; rename it to `path` when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
-    part = Path(folder) / path.name
-    try:
-        yield part
-        with part.open("rb") as handle:
-            os.fsync(handle.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-        Path(folder).rmdir()
 
 
 def from_sitk(image: Any) -> Volume:

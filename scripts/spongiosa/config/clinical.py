@@ -11,6 +11,9 @@ class ClinicalSettings(Section):
     """The clinical table; without one, the run measures and reports what needs no clinical data."""
 
     table: str | None = Field(None, description="Clinical table (CSV, TSV, XLSX or Parquet), one row per patient.")
+    allow_unmatched: bool = Field(
+        False, description="Accept rows of patients who have no scan in the cohort (they are left out)."
+    )
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Names: column of the data dictionary (config/data_dictionary.tsv) -> column of your table. A "

@@ -1,0 +1,223 @@
+"""A stage over a unit: every scan stands alone, what is current is not computed again, and every outcome is recorded."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from spongiosa.cohort.logs import logger, open_log, without_paths
+from spongiosa.cohort.scan import Outputs, Scan
+from spongiosa.cohort.store import FATAL_STARTS, Record, Store
+from spongiosa.outcome import MEANING, Excluded, Reason, Status
+from spongiosa.provenance import digest, read_tables, write_table
+
+StageFunction = Callable[[Scan, Any, Outputs], None]
+
+#: Columns of a manifest row that say where files lie; a moved but unchanged file is seen by its fingerprint alone.
+PLACES = frozenset({"path", "labels", "body_labels"})
+
+
+class Stopped(BaseException):
+    """The process was asked to stop (SIGTERM, SIGINT); not an `Exception`, so that no stage swallows it."""
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What a stage needs to know of its unit."""
+
+    stage: str
+    unit: str
+    output_dir: Path
+    rows: list[dict[str, Any]]
+    settings: Any
+    settings_key: str
+    previous_table: Path | None
+
+
+def run_stage(compute: StageFunction, snakemake: Any, settings: Any, tables: dict[str, str] | None = None) -> None:
+    """Run `compute(scan, settings, outputs)` over the scans of a Snakemake job.
+
+    `tables` maps names of further outputs of the rule to the description under which `compute` wrote rows (such as
+    `desc-measurements`): the rows of all scans are joined into that table of the unit.
+    """
+    open_log(Path(snakemake.log[0]) if snakemake.log else None)
+    _limit_threads(snakemake.threads)
+    params = snakemake.params
+    run = StageRun(
+        stage=snakemake.rule,
+        unit=snakemake.wildcards.unit,
+        output_dir=Path(params.output_dir),
+        rows=params.scans,
+        settings=settings,
+        settings_key=digest(params.settings, params.code),
+        previous_table=Path(snakemake.input.scans) if "scans" in snakemake.input.keys() else None,  # noqa: SIM118
+    )
+    records = run_unit(compute, run)
+    for output, description in (tables or {}).items():
+        write_unit_rows(Path(snakemake.output[output]), records, description)
+    write_unit_table(Path(snakemake.output.scans), run, records)
+
+
+def run_unit(compute: StageFunction, run: StageRun) -> list[tuple[Scan, Record]]:
+    """The outcome of every scan of the unit, in the order of its rows."""
+    previous = _previous_records(run.previous_table)
+    outcomes = []
+    computed = 0
+    for number, row in enumerate(run.rows, start=1):
+        scan = Scan(row["patient_id"], row["session"], row["modality"], run.output_dir, row)
+        earlier = previous.get((scan.patient_id, scan.session, scan.modality))
+        started = time.monotonic()
+        record, was_computed = _outcome_of_scan(compute, run, scan, earlier)
+        computed += was_computed
+        doing = f"{record.status} in {time.monotonic() - started:.1f} s" if was_computed else f"{record.status}, kept"
+        logger.info("%s, patient %d/%d: %s: %s", run.stage, number, len(run.rows), scan.name, doing)
+        if record.status is not Status.OK and record.left_at == run.stage:
+            logger.info("  %s: %s", record.reason, record.detail)
+        outcomes.append((scan, record))
+    logger.info("%s, unit %s: %d of %d scans computed", run.stage, run.unit, computed, len(run.rows))
+    return outcomes
+
+
+def _outcome_of_scan(
+    compute: StageFunction, run: StageRun, scan: Scan, earlier: dict[str, Any] | None
+) -> tuple[Record, bool]:
+    """The record of one scan and whether it had to be computed."""
+    store = Store(scan, run.stage)
+    inputs = {name: value for name, value in scan.row.items() if name not in PLACES}
+    key = digest(run.stage, earlier["key"] if earlier else None, inputs, run.settings_key)
+    if earlier is not None and earlier["status"] != Status.OK:
+        record = Record(
+            run.stage, key, Status(earlier["status"]), *(earlier[n] for n in ("reason", "detail", "left_at"))
+        )
+        store.write(record)
+        return record, False
+    current = store.current(key)
+    if current is not None:
+        return current, False
+    if store.starts(key) >= FATAL_STARTS:
+        detail = f"The process died {FATAL_STARTS} times while it worked on this scan; see the log of the unit."
+        record = Record(run.stage, key, Status.FAILED, Reason.PROCESS_DIED, detail, run.stage)
+        store.write(record)
+        return record, True
+    store.mark_started(key)
+    try:
+        with _stop_signals_raise():
+            record = _computed(compute, run, scan, key)
+    except Stopped:
+        store.withdraw_mark(key)
+        raise
+    store.write(record)
+    return record, True
+
+
+def _computed(compute: StageFunction, run: StageRun, scan: Scan, key: str) -> Record:
+    """Compute one scan; an exclusion is a result, any other exception marks the scan as failed."""
+    outputs = Outputs(scan)
+    started = time.monotonic()
+    status, reason, detail, left_at = Status.OK, None, None, None
+    try:
+        compute(scan, run.settings, outputs)
+    except Excluded as exclusion:
+        status, reason, left_at = Status.EXCLUDED, str(exclusion.reason), run.stage
+        detail = without_paths(exclusion.detail, _places(scan))
+    except Exception as error:  # a bug in one scan must not cost the others
+        status, reason, left_at = Status.FAILED, str(Reason.UNEXPECTED_ERROR), run.stage
+        origin = traceback.extract_tb(error.__traceback__)[-1]
+        detail = (
+            f"{MEANING[Reason.UNEXPECTED_ERROR]} {type(error).__name__} in {Path(origin.filename).name}, "
+            f"line {origin.lineno}, during {run.stage}; the log of unit {run.unit} has the traceback."
+        )
+        logger.error("%s: failed\n%s", scan.name, without_paths(traceback.format_exc(), _places(scan)))
+    return Record(
+        stage=run.stage,
+        key=key,
+        status=status,
+        reason=reason,
+        detail=detail,
+        left_at=left_at,
+        flags=sorted(outputs.flags),
+        outputs=outputs.written,
+        seconds=round(time.monotonic() - started, 3),
+        peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    )
+
+
+def _places(scan: Scan) -> list[str]:
+    return [str(scan.row[column]) for column in PLACES if scan.row.get(column)]
+
+
+class _stop_signals_raise:
+    """Within the block SIGTERM and SIGINT raise `Stopped`, so that an orderly stop is told from a crash."""
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, self._raise) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @staticmethod
+    def _raise(number: int, _frame: FrameType | None) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+
+def _previous_records(table: Path | None) -> dict[tuple[str, str, str], dict[str, Any]]:
+    if table is None:
+        return {}
+    rows = read_tables([table]).astype(object)
+    rows = rows.where(rows.notna(), None)
+    return {(row["patient_id"], row["session"], row["modality"]): row for row in rows.to_dict("records")}
+
+
+def write_unit_table(path: Path, run: StageRun, outcomes: list[tuple[Scan, Record]]) -> None:
+    """The unit's table of this stage: one row per scan."""
+    import pandas as pd
+
+    rows = [
+        {
+            "patient_id": scan.patient_id,
+            "session": scan.session,
+            "modality": scan.modality,
+            "unit": run.unit,
+            "stage": run.stage,
+            "status": str(record.status),
+            "reason": record.reason,
+            "detail": record.detail,
+            "left_at": record.left_at,
+            "flags": record.flags,
+            "key": record.key,
+            "outputs": list(record.outputs),
+            "hashes": [facts["sha256"] for facts in record.outputs.values()],
+            "seconds": record.seconds,
+            "peak_memory_mb": record.peak_memory_mb,
+        }
+        for scan, record in outcomes
+    ]
+    table = pd.DataFrame(rows)
+    text_columns = ["status", "reason", "detail", "left_at"]
+    write_table(path, table.astype(dict.fromkeys(text_columns, "string")))
+
+
+def write_unit_rows(path: Path, outcomes: Iterable[tuple[Scan, Record]], description: str) -> None:
+    """Join the rows that the stage wrote per scan under `description` into one table of the unit."""
+    parts = [
+        scan.output_dir / relative
+        for scan, record in outcomes
+        for relative in record.outputs
+        if relative.endswith(f"_{description}.parquet")
+    ]
+    write_table(path, read_tables(parts))
+
+
+def _limit_threads(threads: int) -> None:
+    """Keep ITK within the cores of the job (BLAS and OpenMP are limited by the environment that the profile sets)."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
