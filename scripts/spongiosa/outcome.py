@@ -35,6 +35,7 @@ class Reason(StrEnum):
     MISSING_SLICES = "missing_slices"
     VARIABLE_SPACING = "variable_spacing"
     GANTRY_TILT = "gantry_tilt"
+    CONFLICTING_SLICES = "conflicting_slices"
     IMPLAUSIBLE_HU = "implausible_hu"
     NO_SUITABLE_SERIES = "no_suitable_series"
     TOO_LARGE = "too_large"
@@ -86,6 +87,7 @@ MEANING: dict[Reason, str] = {
     Reason.MISSING_SLICES: "Slices of the series are missing.",
     Reason.VARIABLE_SPACING: "The distance between slices varies.",
     Reason.GANTRY_TILT: "The gantry was tilted and resampling is not configured.",
+    Reason.CONFLICTING_SLICES: "Several different images of the series lie at the same position.",
     Reason.IMPLAUSIBLE_HU: "The values are not plausible Hounsfield units.",
     Reason.NO_SUITABLE_SERIES: "No series meets the configured requirements.",
     Reason.TOO_LARGE: "The image is larger than the configured limit.",
