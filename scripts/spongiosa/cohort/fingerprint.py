@@ -39,10 +39,19 @@ def _files_below(folder: str, prefix: int) -> Iterable[tuple[str, int, int]]:
 
 
 def fingerprint_of_scan(row: ScanRow) -> str:
-    """One fingerprint over everything that the row names: image, label maps and label scheme."""
+    """Fingerprints of the image and of the label files that the row names, joined by `/`."""
     scheme_file = row.label_scheme if row.label_scheme and Path(row.label_scheme).is_absolute() else None
-    paths = (row.path, row.labels, row.body_labels, scheme_file)
-    return "-".join(fingerprint_of_path(path) for path in paths).rstrip("-")
+    return "/".join(fingerprint_of_path(path) for path in (row.path, row.labels, row.body_labels, scheme_file))
+
+
+def image_part(fingerprint: str) -> str:
+    """The part of a scan's fingerprint that belongs to its image."""
+    return fingerprint.partition("/")[0]
+
+
+def labels_part(fingerprint: str) -> str:
+    """The part of a scan's fingerprint that belongs to its label files."""
+    return fingerprint.partition("/")[2]
 
 
 def read_fingerprints(path: Path) -> dict[tuple[str, str, str], str]:

@@ -1,4 +1,4 @@
-"""A stage over a unit: every scan stands alone, what is current is not computed again, and every outcome is recorded."""
+"""A stage over a unit: every scan stands alone, what is current is kept, and every outcome is recorded."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def _previous_records(table: Path | None) -> dict[tuple[str, str, str], dict[str
         return {}
     rows = read_tables([table]).astype(object)
     rows = rows.where(rows.notna(), None)
-    return {(row["patient_id"], row["session"], row["modality"]): row for row in rows.to_dict("records")}
+    records = [{str(column): value for column, value in row.items()} for row in rows.to_dict("records")]
+    return {(row["patient_id"], row["session"], row["modality"]): row for row in records}
 
 
 def write_unit_table(path: Path, run: StageRun, outcomes: list[tuple[Scan, Record]]) -> None:
