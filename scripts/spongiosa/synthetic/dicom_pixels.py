@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels.encoders import get_encoder
+from pydicom.pixels.encoders import JPEG2000LosslessEncoder, RLELosslessEncoder
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
@@ -29,6 +29,10 @@ from spongiosa.synthetic.dicom_identity import derived_uid
 
 UNCOMPRESSED: Final[tuple[UID, ...]] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 COMPRESSED: Final[tuple[UID, ...]] = (JPEG2000Lossless, RLELossless, JPEGLSLossless, JPEGLosslessSV1)
+_ENCODERS: Final = {
+    JPEG2000Lossless: (JPEG2000LosslessEncoder, "pylibjpeg"),
+    RLELossless: (RLELosslessEncoder, "pydicom"),
+}
 _GDCM_SYNTAX: Final = {
     JPEGLSLossless: gdcm.TransferSyntax.JPEGLSLossless,
     JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
@@ -115,12 +119,12 @@ def set_pixel_data(dataset: Dataset, frames: NDArray[np.generic], transfer_synta
 def _encode_frame(frame: NDArray[np.generic], dataset: Dataset, transfer_syntax: UID) -> bytes:
     if transfer_syntax in _GDCM_SYNTAX:
         return _encode_by_gdcm(frame, dataset, _GDCM_SYNTAX[transfer_syntax])
-    if transfer_syntax not in COMPRESSED:
+    if transfer_syntax not in _ENCODERS:
         raise ValueError(f"Transfer syntax {transfer_syntax.name} can not be written; use one of {COMPRESSED}")
-    encoder = get_encoder(transfer_syntax)
+    encoder, plugin = _ENCODERS[transfer_syntax]
     return encoder.encode(
         frame,
-        encoding_plugin="pydicom" if transfer_syntax == RLELossless else "pylibjpeg",
+        encoding_plugin=plugin,
         rows=frame.shape[0],
         columns=frame.shape[1],
         samples_per_pixel=1,
