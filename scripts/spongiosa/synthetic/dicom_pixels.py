@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels.encoders import JPEG2000LosslessEncoder, RLELosslessEncoder
+from pydicom.pixels.encoders.base import JPEG2000LosslessEncoder, RLELosslessEncoder
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
