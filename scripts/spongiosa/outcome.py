@@ -66,6 +66,8 @@ class Reason(StrEnum):
     # cohort
     REVIEW_EXCLUDED = "review_excluded"
     TOO_FEW_LEVELS = "too_few_levels"
+    BODY_HU_NEAR_ZERO = "body_hu_near_zero"
+    MODULE_ABSENT = "module_absent"
     NOT_MEASURED = "not_measured"
     PROCESS_DIED = "process_died"
     UNEXPECTED_ERROR = "unexpected_error"
@@ -116,6 +118,8 @@ MEANING: dict[Reason, str] = {
     Reason.REVIEW_EXCLUDED: "A reader excluded it in the review.",
     Reason.TOO_FEW_LEVELS: "Fewer valid levels than the configured minimum.",
     Reason.NOT_MEASURED: "The value was not measured.",
+    Reason.BODY_HU_NEAR_ZERO: "The HU of the body is too near zero for a ratio.",
+    Reason.MODULE_ABSENT: "This version does not measure it yet.",
     Reason.PROCESS_DIED: "The process died twice while it worked on this scan.",
     Reason.UNEXPECTED_ERROR: "An unexpected error stopped this scan; the log has the traceback.",
 }

@@ -109,6 +109,14 @@ def package_versions(packages: Sequence[str] = RESULT_PACKAGES) -> dict[str, str
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
+def read_run_versions(run_json: Path) -> dict[str, str]:
+    """The versions that an earlier run recorded in its run.json; empty when there is none."""
+    if not run_json.is_file():
+        return {}
+    versions: dict[str, str] = json.loads(run_json.read_text(encoding="utf-8"))["versions"]
+    return versions
+
+
 def changed_versions(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
     """Sentences on every package whose version differs from the recorded one."""
     return [

@@ -17,7 +17,7 @@ from spongiosa.cohort.fingerprint import (
     write_fingerprints,
 )
 from spongiosa.cohort.manifest import ScanRow, read_cohort, read_pseudonym_key
-from spongiosa.cohort.overrides import Override, corrections_of_stage, read_overrides
+from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ COLUMNS_OF_STAGE: dict[str, tuple[str, ...]] = {
     "extract_density": ("phantom",),
     "draw_review": (),
 }
-
-#: Sections that decide what is measured; their hash stands in every row of the measurements.
-MEASURING_SECTIONS = ("series", "convert", "localise", "regions", "calibration", "extract")
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,10 @@ class CohortPlan:
         for row in self.rows:
             members[self.unit_of[row.patient_id]].append(row)
         return {unit: members[unit] for unit in sorted(members)}
+
+    def cohort_overrides(self) -> list[dict[str, str]]:
+        """The corrections that act when the cohort is aggregated."""
+        return [asdict(override) for override in self.overrides if override.action not in STAGE_OF_ACTION]
 
     def scans_for_stage(self, rows: list[ScanRow], stage: str) -> list[dict[str, Any]]:
         """What a stage may know of these scans: their identity and the columns of `COLUMNS_OF_STAGE`."""

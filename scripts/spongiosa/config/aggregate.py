@@ -13,3 +13,9 @@ class AggregateSettings(Section):
     minimum_levels: int = Field(
         2, ge=1, le=4, description="Valid levels of L1-L4 that a mean over levels needs at least. [levels]"
     )
+    session: str = Field(
+        "preop", pattern="^[A-Za-z0-9]+$", description="Session whose CT gives the indices of patients.parquet."
+    )
+    minimum_body_hu_for_ratio: float = Field(
+        10.0, ge=1, le=100, description="The HU ratio is missing where the HU of the body is below this. [HU]"
+    )

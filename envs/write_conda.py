@@ -1,0 +1,56 @@
+"""Write the conda environments from the lock, so that both name the same versions: `python envs/write_conda.py`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ENVS = Path(__file__).resolve().parent
+ROOT = ENVS.parent
+
+#: Names of packages that conda-forge calls differently.
+CONDA_NAMES = {"python-gdcm": None, "matplotlib": "matplotlib-base"}
+
+HEADER = "# Written from the lock by envs/write_conda.py; not edited by hand.\n"
+
+
+def locked_versions() -> dict[str, str]:
+    """Package -> version for Python 3.11, from envs/requirements.lock."""
+    versions: dict[str, str] = {}
+    for line in (ENVS / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*(.*?))?\s*\\?$", line)
+        if match and _is_for_python_3_11(match[3] or ""):
+            versions[match[1].lower()] = match[2]
+    return versions
+
+
+def _is_for_python_3_11(marker: str) -> bool:
+    return not re.search(r"python_full_version\s*>=\s*'3\.1[2-9]", marker) and "win32'" not in marker.replace(
+        "!= 'win32'", ""
+    )
+
+
+def core_environment() -> str:
+    """The text of envs/core.yaml: what the stages need."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = sorted(re.split(r"[<>=!~]", requirement)[0] for requirement in project["dependencies"])
+    versions = locked_versions()
+    from_conda = [
+        f"  - {CONDA_NAMES.get(name, name)}={versions[name]}" for name in names if CONDA_NAMES.get(name, name)
+    ]
+    from_pip = [f"      - {name}=={versions[name]}" for name in names if not CONDA_NAMES.get(name, name)]
+    lines = [
+        "channels:",
+        "  - conda-forge",
+        "  - bioconda",
+        "  - nodefaults",
+        "dependencies:",
+        "  - python=3.11",
+        *from_conda,
+    ]
+    return HEADER + "\n".join([*lines, "  - pip", "  - pip:", *from_pip]) + "\n"
+
+
+if __name__ == "__main__":
+    (ENVS / "core.yaml").write_text(core_environment(), encoding="utf-8")

@@ -1,0 +1,102 @@
+# What all rules share: the checked configuration, the cohort's plan, and the names of files.
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from spongiosa.code_identity import code_hash
+from spongiosa.cohort.faults import InputFaults
+from spongiosa.cohort.plan import (
+    clinical_table,
+    plan_cohort,
+    record_plan,
+    recorded_plan,
+    table_fingerprint,
+)
+from spongiosa.config.loading import ConfigurationError, load_configuration
+from spongiosa.config.sections import enabled_studies, measuring_hash, section_of
+from spongiosa.provenance import read_run_versions, changed_versions, package_versions
+
+# One thread per library and job; a rule that wants more says so in `threads`.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+# Memory that a job of a stage asks for at its first attempt. [MB]
+MEMORY_MB = {
+    "index_series": 1000,
+    "convert_scan": 2000,
+    "localise_vertebrae": 3000,
+    "mask_regions": 2000,
+    "extract_density": 2000,
+    "draw_review": 2000,
+    "aggregate_cohort": 2000,
+    "analyse_study": 1500,
+    "render_report": 2000,
+}
+
+try:
+    CONFIGURATION = load_configuration(config)
+    if workflow.is_main_process:
+        PLAN = plan_cohort(CONFIGURATION)
+        clinical_table(CONFIGURATION, {row.patient_id for row in PLAN.rows})
+        if not workflow.dryrun:
+            record_plan(PLAN)
+    else:
+        PLAN = recorded_plan(CONFIGURATION)
+except (ConfigurationError, InputFaults) as fault:
+    raise WorkflowError(str(fault)) from None
+
+ROWS_OF_UNIT = PLAN.rows_of_unit
+UNITS = list(ROWS_OF_UNIT)
+STUDIES = enabled_studies(CONFIGURATION)
+
+if workflow.is_main_process:
+    for sentence in changed_versions(
+        read_run_versions(Path(CONFIGURATION.output_dir) / "run.json"), package_versions()
+    ):
+        logger.warning(f"Results of an earlier run were made with another version; {sentence}")
+
+
+wildcard_constraints:
+    unit=r"u\d+",
+    study="|".join(STUDIES) or "none",
+
+
+def results(path):
+    """A path below the folder of all results."""
+    return f"{CONFIGURATION.output_dir}/{path}"
+
+
+def logs(path):
+    """A path below the folder of logs."""
+    return results(f"logs/{path}")
+
+
+def benchmarks(path):
+    """A path below the folder of benchmarks."""
+    return results(f"benchmarks/{path}")
+
+
+def section(*names):
+    """The sections of the configuration that a rule reads, and no more."""
+    return section_of(CONFIGURATION, *names)
+
+
+def scans_of(stage):
+    """The scans of a unit as a stage may know them; a change here runs the stage again for that unit."""
+    return lambda wildcards: PLAN.scans_for_stage(ROWS_OF_UNIT[wildcards.unit], stage)
+
+
+def memory_for(stage):
+    """Memory that grows with the attempt, so that a job killed for memory is given more. [MB]"""
+    return lambda wildcards, attempt: MEMORY_MB[stage] * attempt
+
+
+def of_all_units(table):
+    """One table of every unit."""
+    return [results(f"units/{unit}/{table}.parquet") for unit in UNITS]

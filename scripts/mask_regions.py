@@ -1,0 +1,30 @@
+"""Place the regions in each vertebra, and describe the vertebrae."""
+
+import json
+
+from spongiosa.anatomy.frame import SpineDescription
+from spongiosa.cohort.runner import run_stage
+from spongiosa.cohort.scan import Outputs, Scan
+from spongiosa.config.regions import RegionsSettings
+from spongiosa.regions.catalogue import place_regions
+from spongiosa.regions.vertebrae import describe_vertebrae
+from spongiosa.volume import read_volume
+
+
+def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> None:
+    volume = read_volume(scan.ct)
+    vertebrae = read_volume(scan.product("desc-vertebrae_dseg", ".nii.gz"))
+    bodies = read_volume(scan.product("desc-bodies_dseg", ".nii.gz"))
+    description = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
+    spine = SpineDescription.from_json(description)
+    regions = place_regions(volume, vertebrae, bodies, spine, settings)
+    with outputs.file("desc-regions", ".seg.nrrd") as path:
+        regions.write_segmentation(path)
+    with outputs.file("desc-regions_weights", ".npz") as path:
+        regions.write(path)
+    outputs.write_rows("desc-vertebrae", describe_vertebrae(volume, vertebrae, bodies, spine, settings))
+
+
+if "snakemake" in globals():
+    settings = RegionsSettings.model_validate(snakemake.params.settings["regions"])  # noqa: F821
+    run_stage(mask_regions, snakemake, settings, tables={"vertebrae": "desc-vertebrae"})  # noqa: F821

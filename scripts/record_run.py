@@ -1,0 +1,24 @@
+"""Record what made these results: versions, configuration, seeds and hashes."""
+
+from pathlib import Path
+
+from spongiosa.cohort.logs import open_log
+from spongiosa.provenance import file_digest, package_versions, write_json
+
+if "snakemake" in globals():
+    log = open_log(Path(snakemake.log[0]))  # noqa: F821
+    params = snakemake.params  # noqa: F821
+    output_dir = Path(params.output_dir)
+    results = sorted([*output_dir.glob("cohort/*.parquet"), *output_dir.glob("studies/*/*.parquet")])
+    write_json(
+        Path(snakemake.output.run),  # noqa: F821
+        {
+            "versions": package_versions(),
+            "seed": params.configuration["seed"],
+            "config_hash": params.config_hash,
+            "configuration": params.configuration,
+            "code": params.code,
+            "results_sha256": {path.relative_to(output_dir).as_posix(): file_digest(path) for path in results},
+        },
+    )
+    log.info("recorded %d result tables", len(results))

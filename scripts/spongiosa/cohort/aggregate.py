@@ -1,0 +1,152 @@
+"""From the tables of the units to those of the cohort: who was measured, who left, where and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from spongiosa.outcome import MEANING, Reason, Status
+from spongiosa.provenance import read_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCAN = ["patient_id", "session", "modality"]
+
+#: The stage name under which corrections by readers appear in the exclusions.
+REVIEW = "review"
+
+_TEXT: Literal["string"] = "string"
+
+
+@dataclass(frozen=True)
+class UnitTables:
+    """Paths of the tables of all units: those of each per-scan stage in the order of the stages, and their rows."""
+
+    stages: list[list[Path]]
+    series: list[Path]
+    vertebrae: list[Path]
+    measurements: list[Path]
+
+
+@dataclass(frozen=True)
+class CohortTables:
+    """The tables of the cohort, each in an order that does not depend on the units."""
+
+    scans: pd.DataFrame
+    series: pd.DataFrame
+    vertebrae: pd.DataFrame
+    measurements: pd.DataFrame
+    exclusions: pd.DataFrame
+
+
+def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) -> CohortTables:
+    """Join the units and apply the corrections `exclude_scan`, `exclude_level` and `accept`.
+
+    A correction never removes a value: the rows of an excluded level stay, with their status and reason.
+    """
+    scans = _with_review(_scan_outcomes(tables.stages), overrides)
+    measurements = _sorted(read_tables(tables.measurements), ["level", "region", "side", "variant"])
+    vertebrae = _sorted(read_tables(tables.vertebrae), ["level"])
+    measurements = _with_excluded_levels(measurements, overrides)
+    return CohortTables(
+        scans=scans,
+        series=_sorted(read_tables(tables.series), ["series_key"]),
+        vertebrae=vertebrae,
+        measurements=measurements,
+        exclusions=_exclusions(scans, measurements),
+    )
+
+
+def _scan_outcomes(stages: Sequence[Sequence[Path]]) -> pd.DataFrame:
+    """One row per scan: the outcome after the last stage, the flags of all stages, and the review picture."""
+    outcomes = [read_tables(paths) for paths in stages]
+    last = outcomes[-1].set_index(SCAN)
+    flags = pd.concat([outcome[[*SCAN, "flags"]] for outcome in outcomes]).explode("flags").dropna(subset="flags")
+    flags_of = flags.groupby(SCAN)["flags"].agg(lambda values: sorted(set(values)))
+    pictures = last["outputs"].map(
+        lambda paths: next((path for path in paths if path.endswith("_desc-review.png")), None)
+    )
+    scans = pd.DataFrame(
+        {
+            "unit": last["unit"].astype(_TEXT),
+            "status": last["status"].astype(_TEXT),
+            "stage": last["left_at"].astype(_TEXT),
+            "reason": last["reason"].astype(_TEXT),
+            "detail": last["detail"].astype(_TEXT),
+            "flags": [list(flags_of.get(scan, [])) for scan in last.index],
+            "review_picture": pictures.astype(_TEXT),
+        },
+        index=last.index,
+    )
+    return scans.reset_index().sort_values(SCAN, ignore_index=True)
+
+
+def _with_review(scans: pd.DataFrame, overrides: Sequence[dict[str, str]]) -> pd.DataFrame:
+    """Scans that a reader excluded leave here; what a reader accepted is noted in the column `review`."""
+    scans = scans.assign(review=pd.Series(pd.NA, index=scans.index, dtype=_TEXT))
+    for override in overrides:
+        of_scan = _is_scan(scans, override)
+        if override["action"] == "accept":
+            scans.loc[of_scan, "review"] = "accepted"
+        if override["action"] == "exclude_scan":
+            scans.loc[of_scan, "review"] = "excluded"
+            leaving = of_scan & (scans["status"] == Status.OK)
+            outcome = (Status.EXCLUDED, REVIEW, Reason.REVIEW_EXCLUDED, _review_sentence(override))
+            scans.loc[leaving, ["status", "stage", "reason", "detail"]] = [str(value) for value in outcome]
+    return scans
+
+
+def _with_excluded_levels(measurements: pd.DataFrame, overrides: Sequence[dict[str, str]]) -> pd.DataFrame:
+    if measurements.empty:
+        return measurements
+    measurements = measurements.copy()
+    for override in overrides:
+        if override["action"] == "exclude_level":
+            of_level = _is_scan(measurements, override) & (measurements["level"] == override["level"])
+            measurements.loc[of_level, ["status", "reason"]] = [str(Status.EXCLUDED), str(Reason.REVIEW_EXCLUDED)]
+    return measurements
+
+
+def _is_scan(table: pd.DataFrame, override: dict[str, str]) -> pd.Series[bool]:
+    matches = [table[column] == override[column] for column in SCAN]
+    return matches[0] & matches[1] & matches[2]
+
+
+def _review_sentence(override: dict[str, str]) -> str:
+    by = f" ({override['reader']})" if override["reader"] else ""
+    why = f": {override['reason']}" if override["reason"] else "."
+    return f"A reader{by} excluded it in the review{why}"
+
+
+def _exclusions(scans: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame:
+    """One row per scan that left, and one per level and reason of the scans that stayed."""
+    left = scans[scans["status"] != Status.OK]
+    of_scans = left[[*SCAN, "stage", "reason", "detail"]].assign(level=None)
+    parts = [of_scans]
+    if not measurements.empty:
+        kept = measurements.merge(scans.loc[scans["status"] == Status.OK, SCAN])
+        lost = kept[kept["status"] != Status.OK]
+        grouped = lost.groupby([*SCAN, "level", "reason"], dropna=False)["region"]
+        levels = grouped.agg(lambda regions: ", ".join(sorted(set(regions)))).reset_index()
+        levels["detail"] = [
+            f"{level}: {MEANING[Reason(str(reason))]} ({regions})"
+            for level, reason, regions in zip(levels["level"], levels["reason"], levels["region"], strict=True)
+        ]
+        levels["stage"] = [
+            REVIEW if reason == Reason.REVIEW_EXCLUDED else "extract_density" for reason in levels["reason"]
+        ]
+        parts.append(levels)
+    columns = ["patient_id", "session", "modality", "level", "stage", "reason", "detail"]
+    exclusions = pd.concat([part[columns].astype(_TEXT) for part in parts], ignore_index=True)
+    return exclusions.sort_values([*SCAN, "level", "reason"], na_position="first", ignore_index=True)
+
+
+def _sorted(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    if table.empty:
+        return table
+    keys: list[Any] = [column for column in [*SCAN, *columns] if column in table.columns]
+    return table.sort_values(keys, kind="stable", ignore_index=True)
