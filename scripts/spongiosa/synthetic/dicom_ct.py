@@ -20,7 +20,7 @@ from spongiosa.synthetic.dicom_geometry import (
     set_slice_position,
     slice_planes,
 )
-from spongiosa.synthetic.dicom_identity import CANARIES, StudyIdentity, add_identity, add_series_identity
+from spongiosa.synthetic.dicom_identity import StudyIdentity, add_identity, add_series_identity
 from spongiosa.synthetic.dicom_pixels import PixelStorage, set_pixel_data
 from spongiosa.synthetic.image import SyntheticImage
 
@@ -115,7 +115,6 @@ def ct_header(planes: SlicePlanes, identity: StudyIdentity, series: CtSeries) ->
     dataset.RotationDirection = "CW"
     dataset.WindowCenter, dataset.WindowWidth = "50", "350"
     dataset.PatientOrientation = ""
-    dataset.ImageComments = CANARIES["ImageComments"]
     if series.contrast is not None:
         add_contrast(dataset, series.contrast)
     return dataset

@@ -12,7 +12,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 from spongiosa.synthetic.dicom_ct import add_frame_of_reference
 from spongiosa.synthetic.dicom_file import decimal, new_dataset, write_dataset
 from spongiosa.synthetic.dicom_geometry import PatientPosition, add_plane_module, set_slice_position, slice_planes
-from spongiosa.synthetic.dicom_identity import CANARIES, StudyIdentity, add_identity, add_series_identity
+from spongiosa.synthetic.dicom_identity import StudyIdentity, add_identity, add_series_identity
 from spongiosa.synthetic.dicom_pixels import add_monochrome_pixel_format, set_pixel_data
 from spongiosa.synthetic.image import SyntheticImage
 
@@ -84,6 +84,5 @@ def _mr_header(identity: StudyIdentity, series: MrSeries) -> Dataset:
     dataset.MagneticFieldStrength = decimal(series.field_strength_t)
     dataset.AcquisitionNumber = 1
     dataset.PatientOrientation = ""
-    dataset.ImageComments = CANARIES["ImageComments"]
     add_monochrome_pixel_format(dataset, bits_stored=12, is_signed=False)
     return dataset
