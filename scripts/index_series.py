@@ -3,7 +3,7 @@
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.series import SeriesSettings
-from spongiosa.dicom.index import NothingToChoose, index_input
+from spongiosa.dicom.index import NothingChosen, index_input
 
 
 def index_series(scan: Scan, settings: SeriesSettings, outputs: Outputs) -> None:
@@ -12,7 +12,7 @@ def index_series(scan: Scan, settings: SeriesSettings, outputs: Outputs) -> None
         records = index_input(
             scan.input_path, scan.modality, settings, chosen_key=chosen_key, patient_salt=scan.patient_id
         )
-    except NothingToChoose as nothing:
+    except NothingChosen as nothing:
         outputs.write_rows("desc-series", [record.to_row() for record in nothing.records])
         raise
     outputs.write_rows("desc-series", [record.to_row() for record in records])

@@ -1,0 +1,128 @@
+"""From levels to patients: which values a mean rests on, and why it is missing."""
+
+import pandas as pd
+import pytest
+from spongiosa.config.aggregate import AggregateSettings
+from spongiosa.density.indices import INDICES, derive_indices, joined_patients
+
+SETTINGS = AggregateSettings()
+SLICES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
+
+
+def rows(patient, values, quantity="hu_mean", side="none"):
+    """Measurements {(level, region): value}; a missing value is excluded with a reason."""
+    return [
+        {
+            "patient_id": patient,
+            "session": "preop",
+            "modality": "ct",
+            "level": level,
+            "region": region,
+            "side": side,
+            "variant": "default",
+            "status": "ok" if value is not None else "excluded",
+            "hu_mean": None,
+            "vbmd_mean_mg_cm3": None,
+        }
+        | {quantity: value}
+        for (level, region), value in values.items()
+    ]
+
+
+def scans(*patients, status="ok", reason=None):
+    return pd.DataFrame(
+        [{"patient_id": p, "session": "preop", "modality": "ct", "status": status, "reason": reason} for p in patients]
+    )
+
+
+def indices(measurements, table=None, settings=SETTINGS):
+    table = scans("P1") if table is None else table
+    frame = pd.DataFrame(measurements)
+    if not frame.empty:
+        frame = frame.astype({"hu_mean": "Float64", "vbmd_mean_mg_cm3": "Float64"})
+    return derive_indices(table, frame, settings).set_index("patient_id")
+
+
+def twelve_slices(values_of_level):
+    return {(level, region): value for level, value in values_of_level.items() for region in SLICES}
+
+
+def test_the_axial_mean_gives_each_slice_the_same_weight():
+    values = twelve_slices({"L1": 100.0, "L2": 120.0, "L3": 140.0, "L4": 160.0})
+    values[("L4", "ellipse_inferior")] = None
+    patient = indices(rows("P1", values)).loc["P1"]
+    assert patient["ax_l1_l4_hu"] == pytest.approx((3 * 100 + 3 * 120 + 3 * 140 + 2 * 160) / 11)
+    assert patient["ax_l1_l4_hu_levels_used"] == 4
+    assert patient["l4_hu"] == 160.0
+
+
+def test_a_level_with_one_slice_does_not_count():
+    values = twelve_slices({"L1": 100.0, "L2": 120.0, "L3": 999.0})
+    values[("L3", "ellipse_mid")] = values[("L3", "ellipse_superior")] = None
+    patient = indices(rows("P1", values)).loc["P1"]
+    assert patient["ax_l1_l4_hu"] == pytest.approx(110.0)
+    assert patient["l3_hu_reason"] == "not_measured"
+
+
+def test_too_few_levels_give_a_reason_and_no_value():
+    patient = indices(rows("P1", {("L2", "body_trabecular"): 90.0})).loc["P1"]
+    assert pd.isna(patient["hu_3d_l1_l4"])
+    assert patient["hu_3d_l1_l4_reason"] == "too_few_levels"
+    assert patient["hu_3d_l1_l4_levels_used"] == 1
+
+
+def test_l5_is_no_part_of_the_means_over_l1_to_l4():
+    values = {("L1", "body_trabecular"): 90.0, ("L2", "body_trabecular"): 110.0, ("L5", "body_trabecular"): 500.0}
+    assert indices(rows("P1", values)).loc["P1", "hu_3d_l1_l4"] == pytest.approx(100.0)
+
+
+def test_left_and_right_are_averaged_before_levels():
+    measured = [
+        *rows("P1", {("L5", "pedicle"): 100.0}, "vbmd_mean_mg_cm3", "left"),
+        *rows("P1", {("L5", "pedicle"): 140.0}, "vbmd_mean_mg_cm3", "right"),
+    ]
+    assert indices(measured).loc["P1", "l5_pedicle_vbmd_mg_cm3"] == pytest.approx(120.0)
+
+
+def test_hu_without_calibration_says_so_for_vbmd():
+    patient = indices(rows("P1", {("L1", "body_central"): 90.0, ("L2", "body_central"): 95.0})).loc["P1"]
+    assert patient["vbmd_l1_l2_mg_cm3_reason"] == "not_calibrated"
+
+
+def test_the_ratio_falls_back_to_l2_then_l4_with_the_same_level_for_both():
+    values = twelve_slices({"L2": 100.0, "L3": 80.0}) | {("L2", "trajectory"): 150.0, ("L3", "trajectory"): None}
+    patient = indices(rows("P1", values)).loc["P1"]
+    assert patient["hu_ratio"] == pytest.approx(1.5)
+    assert patient["hu_ratio_level"] == "L2"
+    assert patient["b_hu"] == 100.0
+    assert patient["st_hu"] == 150.0
+
+
+def test_a_body_near_zero_hu_has_no_ratio():
+    values = twelve_slices({"L3": 2.0}) | {("L3", "trajectory"): 60.0}
+    patient = indices(rows("P1", values)).loc["P1"]
+    assert pd.isna(patient["hu_ratio"])
+    assert patient["hu_ratio_reason"] == "body_hu_near_zero"
+
+
+def test_an_excluded_scan_gives_its_reason_to_every_index():
+    table = scans("P1", status="excluded", reason="missing_slices")
+    patient = indices([], table).loc["P1"]
+    assert {patient[f"{name}_reason"] for name in INDICES} == {"missing_slices"}
+
+
+def test_another_session_is_not_mixed_in():
+    measured = rows("P1", {("L1", "body_trabecular"): 90.0, ("L2", "body_trabecular"): 100.0})
+    for row in measured:
+        row["session"] = "postop"
+    assert indices(measured).loc["P1", "hu_3d_l1_l4_reason"] == "not_measured"
+
+
+def test_clinical_columns_come_first_and_what_they_state_wins():
+    table = indices(rows("P1", {("L1", "body_trabecular"): 90.0}), scans("P1", "P2")).reset_index()
+    clinical = pd.DataFrame({"patient_id": ["P2"], "age_years": [70.0], "pbq": [3.4]})
+    joined = joined_patients(table, clinical)
+    assert list(joined.columns[:3]) == ["patient_id", "age_years", "pbq"]
+    assert "pbq_reason" not in joined.columns
+    assert joined["patient_id"].tolist() == ["P1", "P2"]
+    assert joined["age_years"].isna().tolist() == [True, False]
