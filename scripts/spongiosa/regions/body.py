@@ -1,0 +1,188 @@
+"""A vertebral body as regions need it: how deep points lie inside of its mask, and where its surfaces are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spongiosa.anatomy.frame import VertebralFrame
+from spongiosa.volume import FloatArray, Geometry, Volume, bounding_box
+
+#: Depth that points far from the body get.  [mm]
+FAR_OUTSIDE_MM = -50.0
+
+#: Background around the crop, so that distances and linear interpolation end outside.  [voxels]
+_BORDER = 2
+
+#: Grid on which the endplate surfaces are sampled, and the step along the columns.  [mm]
+SURFACE_STEP_MM = 1.0
+COLUMN_STEP_MM = 0.5
+
+#: Around the axis, the endplate surface is the median within this radius.  [mm]
+SURFACE_RADIUS_MM = 6.0
+
+
+@dataclass(frozen=True)
+class EndplateSurfaces:
+    """Height of the two endplate surfaces over a (posterior, left) grid in the vertebral frame.
+
+    `superior_mm` and `inferior_mm` have shape (len(posterior_mm), len(left_mm)) and are NaN beside the body; heights
+    are superior coordinates in the frame.
+    """
+
+    left_mm: FloatArray
+    posterior_mm: FloatArray
+    superior_mm: FloatArray
+    inferior_mm: FloatArray
+
+    def near(self, left_mm: float, posterior_mm: float, radius_mm: float) -> NDArray[np.bool_]:
+        """The grid points within `radius_mm` of a point that lie over the body."""
+        distance = np.hypot(self.left_mm[None, :] - left_mm, self.posterior_mm[:, None] - posterior_mm)
+        return np.asarray((distance <= radius_mm) & np.isfinite(self.superior_mm))
+
+
+class VertebralBody:
+    """The mask of one body in a crop of the scan, with its frame.
+
+    Depth is the distance to the centre of the nearest voxel outside the mask (a label map places its surface between
+    voxel centres and no better), interpolated linearly between voxel centres.  Its zero lies midway between the last
+    voxel inside and the first outside.
+    """
+
+    def __init__(
+        self, mask: NDArray[np.bool_], lower_zyx: tuple[int, int, int], grid: Geometry, frame: VertebralFrame
+    ) -> None:
+        """`mask` (z, y, x) is the crop of the body that starts at `lower_zyx` on `grid`, the grid of the scan."""
+        self.frame = frame
+        self.grid = grid
+        self.lower = lower_zyx
+        depth, rows, columns = (low + size for low, size in zip(lower_zyx, mask.shape, strict=True))
+        self.upper = (depth, rows, columns)
+        # A border of background: the body ends where the scan ends.
+        self._inside = np.pad(mask, _BORDER)
+        self._origin_zyx = np.asarray(lower_zyx) - _BORDER
+
+    @classmethod
+    def of_label(
+        cls, bodies: Volume, label: int, frame: VertebralFrame, crop: tuple[slice, ...] | None = None
+    ) -> VertebralBody:
+        """The body with `label` in a label map; `crop` is its bounding box, if it is known.
+
+        Raises `ValueError` when the label map does not hold the label.
+        """
+        if crop is None:
+            lower, upper = bounding_box(bodies.voxels == label)
+            crop = tuple(slice(int(low), int(high)) for low, high in zip(lower, upper, strict=True))
+        z, y, x = (part.start for part in crop)
+        return cls(bodies.voxels[crop] == label, (z, y, x), bodies.geometry, frame)
+
+    @property
+    def voxel_count(self) -> int:
+        return int(self._inside.sum())
+
+    @property
+    def touches_the_edge(self) -> bool:
+        """Whether the mask reaches the first or last voxel of the grid along any axis."""
+        return any(low == 0 for low in self.lower) or any(
+            high == size for high, size in zip(self.upper, self.grid.shape, strict=True)
+        )
+
+    @cached_property
+    def _signed_depth(self) -> NDArray[np.float32]:
+        sampling = self.grid.spacing_mm[::-1]
+        inside = ndimage.distance_transform_edt(self._inside, sampling=sampling)
+        outside = ndimage.distance_transform_edt(~self._inside, sampling=sampling)
+        return np.asarray(inside - outside, dtype=np.float32)
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        """Depth of LPS points, shape (..., 3), inside the body, negative outside.  [mm]"""
+        return self.interpolated(self._signed_depth, points_mm)
+
+    def interpolated(self, field: NDArray[np.float32], points_mm: FloatArray) -> FloatArray:
+        """A field on the padded crop at LPS points, shape (..., 3), linearly interpolated."""
+        indices = np.moveaxis(self.grid.indices_zyx(points_mm) - self._origin_zyx, -1, 0)
+        values = ndimage.map_coordinates(field, indices, order=1, mode="constant", cval=FAR_OUTSIDE_MM)
+        return np.asarray(values, dtype=np.float64)
+
+    def scaled_depth(self, margins_mm: tuple[float, float, float]) -> NDArray[np.float32]:
+        """Depth in units of a margin per voxel axis (x, y, z) on the padded crop; 1 on the inset surface."""
+        sampling = [step / margin for step, margin in zip(self.grid.spacing_mm, margins_mm, strict=True)][::-1]
+        return np.asarray(ndimage.distance_transform_edt(self._inside, sampling=sampling), dtype=np.float32)
+
+    @cached_property
+    def local_extent_mm(self) -> FloatArray:
+        """Lowest and highest frame coordinates (left, posterior, superior) of the body's voxels, shape (2, 3)."""
+        local = self.frame.to_local_mm(self.grid.points_mm(np.argwhere(self._inside) + self._origin_zyx))
+        return np.stack([local.min(axis=0), local.max(axis=0)])
+
+    @cached_property
+    def surfaces(self) -> EndplateSurfaces:
+        """Superior and inferior surface over the body, where columns along the superior axis enter and leave it."""
+        (left_low, posterior_low, low), (left_high, posterior_high, high) = self.local_extent_mm
+        slack = max(self.grid.spacing_mm)
+        left = np.arange(np.floor(left_low), np.ceil(left_high) + SURFACE_STEP_MM, SURFACE_STEP_MM)
+        posterior = np.arange(np.floor(posterior_low), np.ceil(posterior_high) + SURFACE_STEP_MM, SURFACE_STEP_MM)
+        heights = np.arange(low - slack, high + slack + COLUMN_STEP_MM, COLUMN_STEP_MM)
+        columns = np.stack(np.meshgrid(posterior, left, heights, indexing="ij"), axis=-1)[..., [1, 0, 2]]
+        depth = self.depth_mm(self.frame.to_lps_mm(columns))
+        superior = _first_inside(depth[..., ::-1], heights[::-1])
+        inferior = _first_inside(depth, heights)
+        return EndplateSurfaces(left, posterior, superior, inferior)
+
+    def surface_on_axis_mm(self, is_superior: bool, radius_mm: float = SURFACE_RADIUS_MM) -> float:
+        """Height of an endplate surface around the body's axis: the median within `radius_mm` of it.  [mm]
+
+        The surface itself, not the plane fitted to it: endplates are concave by 2 mm and more.
+        """
+        near = self.surfaces.near(0.0, 0.0, radius_mm)
+        surface = self.surfaces.superior_mm if is_superior else self.surfaces.inferior_mm
+        return float(np.median(surface[near]))
+
+
+def _first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:
+    """Height where columns, shape (..., n), first become positive from their start; NaN where they never do."""
+    is_inside = depth > 0
+    first = is_inside.argmax(axis=-1)
+    before = np.maximum(first - 1, 0)
+    depth_in = np.take_along_axis(depth, first[..., None], axis=-1)[..., 0]
+    depth_out = np.take_along_axis(depth, before[..., None], axis=-1)[..., 0]
+    share = depth_in / np.where(depth_in > depth_out, depth_in - depth_out, 1.0)
+    crossing = heights[first] + share * (heights[before] - heights[first])
+    return np.asarray(np.where(is_inside.any(axis=-1), crossing, np.nan))
+
+
+def bounding_boxes(labels: Volume) -> dict[int, tuple[slice, ...]]:
+    """Bounding box (z, y, x) of every label that occurs."""
+    boxes = ndimage.find_objects(labels.voxels)
+    return {label: box for label, box in enumerate(boxes, start=1) if box is not None}
+
+
+def axis_margins_mm(geometry: Geometry, margin_mm: float, voxels: float = 2.0) -> tuple[float, float, float]:
+    """Inset along each voxel axis (x, y, z): `margin_mm`, but at least `voxels` voxels of that axis.  [mm]
+
+    Partial volume smears the cortex over about two voxels, and on a scan of 0.7 x 0.7 x 5 mm only along one axis.  The
+    inset is therefore an ellipsoid with these semi-axes, rolled along the inside of the body's surface.
+    """
+    x, y, z = (max(margin_mm, voxels * step) for step in geometry.spacing_mm)
+    return x, y, z
+
+
+def margin_along_mm(geometry: Geometry, direction: FloatArray, margins_mm: tuple[float, float, float]) -> float:
+    """Radius of the inset's ellipsoid along a unit LPS direction.  [mm]"""
+    along_axes = np.asarray(geometry.direction).T @ direction
+    return float(1.0 / np.linalg.norm(along_axes / np.asarray(margins_mm)))
+
+
+def voxel_extent_mm(geometry: Geometry, direction: FloatArray) -> float:
+    """Width of a voxel seen along a unit LPS direction.  [mm]"""
+    return float(np.abs(np.asarray(geometry.direction).T @ direction) @ np.asarray(geometry.spacing_mm))
+
+
+def require_one_grid(volume: Volume, *label_maps: Volume) -> None:
+    """Raises `ValueError` when a label map does not lie on the grid of the scan."""
+    if not all(labels.geometry.is_same_as(volume.geometry) for labels in label_maps):
+        raise ValueError("the label maps must lie on the grid of the scan")

@@ -1,0 +1,104 @@
+"""How much of each voxel a shape covers.
+
+A shape answers, for points in LPS mm, how far inside of it they lie: `depth_mm(points)` is positive inside, negative
+outside, and changes by at most 1 mm per mm.  Voxels that are surely inside or outside are decided by their centre; the
+others are divided into cells of about half a millimetre, and their weight is the share of cells that lie inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spongiosa.volume import FloatArray, Geometry
+
+#: Edge of the cells into which a boundary voxel is divided.  [mm]
+CELL_MM = 0.5
+
+
+class Shape(Protocol):
+    """Anything that can say how deep points lie inside of it."""
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        """Depth of LPS points, shape (n, 3), inside the shape: positive inside, 1-Lipschitz.  [mm]"""
+
+
+@dataclass(frozen=True)
+class VoxelWeights:
+    """Sub-voxel weights on a grid: flat C-order indices into (z, y, x) and the covered share of each, in (0, 1]."""
+
+    indices: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @property
+    def effective_voxels(self) -> float:
+        """Sum of the weights.  [voxels]"""
+        return float(self.weights.sum(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of voxels `lower:upper` (upper exclusive, (z, y, x)); a grid of one slice is one voxel thick."""
+
+    lower: tuple[int, int, int]
+    upper: tuple[int, int, int]
+
+    @classmethod
+    def around(cls, points_mm: FloatArray, geometry: Geometry) -> Box:
+        """The voxels that the bounding box of LPS points, shape (n, 3), touches, clipped to the grid."""
+        indices = geometry.indices_zyx(points_mm)
+        shape = np.asarray(geometry.shape)
+        low = np.clip(np.floor(indices.min(axis=0) + 0.5).astype(int), 0, shape)
+        high = np.clip(np.floor(indices.max(axis=0) + 0.5).astype(int) + 1, low, shape)
+        return cls((int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2])))
+
+    def restricted(self, axis: int, index: int) -> Box:
+        """The one slice `index` along `axis` of this box."""
+        lower, upper = list(self.lower), list(self.upper)
+        lower[axis], upper[axis] = index, index + 1
+        return Box((lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))
+
+    def voxel_indices(self) -> NDArray[np.int64]:
+        """All voxels of the box, shape (n, 3), (z, y, x)."""
+        ranges = [np.arange(low, high) for low, high in zip(self.lower, self.upper, strict=True)]
+        return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.int64)
+
+
+def coverage(shape: Shape, geometry: Geometry, box: Box, flat_axis: int | None = None) -> VoxelWeights:
+    """Weights of the voxels of `box` that `shape` covers.
+
+    `flat_axis` (an index axis, z = 0) makes the measurement planar: a voxel's weight is then the covered share of its
+    central section across that axis, as a region drawn on a displayed slice has no thickness of its own.
+    """
+    voxels = box.voxel_indices()
+    if voxels.size == 0:
+        return VoxelWeights(np.empty(0, np.int64), np.empty(0, np.float32))
+    spacing_zyx = np.asarray(geometry.spacing_mm)[::-1].copy()
+    if flat_axis is not None:
+        spacing_zyx[flat_axis] = 0.0
+    half_diagonal_mm = float(np.linalg.norm(spacing_zyx)) / 2
+
+    depth = shape.depth_mm(geometry.points_mm(voxels))
+    weights = (depth >= half_diagonal_mm).astype(np.float32)
+    boundary = np.flatnonzero(np.abs(depth) < half_diagonal_mm)
+    if boundary.size:
+        cells = _cell_offsets(spacing_zyx)
+        points = geometry.points_mm((voxels[boundary, None, :] + cells[None, :, :]).reshape(-1, 3))
+        inside = (shape.depth_mm(points) >= 0).reshape(boundary.size, len(cells))
+        weights[boundary] = inside.mean(axis=1)
+
+    covered = np.flatnonzero(weights)
+    indices = np.ravel_multi_index(tuple(voxels[covered].T), geometry.shape).astype(np.int64)
+    return VoxelWeights(indices, weights[covered])
+
+
+def _cell_offsets(spacing_zyx: FloatArray) -> FloatArray:
+    """Centres of the cells of a voxel as offsets from its centre, shape (n, 3), in voxels."""
+    axes = []
+    for spacing in spacing_zyx:
+        count = 1 if spacing == 0 else max(2, int(np.ceil(spacing / CELL_MM)))
+        axes.append((np.arange(count) + 0.5) / count - 0.5)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)

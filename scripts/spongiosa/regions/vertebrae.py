@@ -1,0 +1,104 @@
+"""The rows of vertebrae.parquet: where each vertebra lies, its endplates, heights, deformity and flags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spongiosa.anatomy.frame import SpineDescription, Vertebra, VertebralFrame
+from spongiosa.config.regions import RegionsSettings
+from spongiosa.outcome import Reason
+from spongiosa.regions.body import VertebralBody, bounding_boxes, require_one_grid
+from spongiosa.regions.fracture import Deformity, grade_deformities
+from spongiosa.regions.heights import BodyHeights, measure_heights
+from spongiosa.volume import FloatArray, Volume
+
+#: Columns of a row, in order; the runner adds the scan.
+COLUMNS = (
+    *("level", "label", "is_truncated", "reason", "confidence", "localiser", "flags"),
+    *("centre_x_mm", "centre_y_mm", "centre_z_mm"),
+    *(
+        f"{endplate}_endplate_{part}_{axis}{unit}"
+        for endplate in ("superior", "inferior")
+        for part, unit in (("point", "_mm"), ("normal", ""))
+        for axis in "xyz"
+    ),
+    *("anterior_height_mm", "middle_height_mm", "posterior_height_mm", "body_depth_mm"),
+    *("fracture_type", "fracture_grade", "height_loss"),
+)
+
+
+def describe_vertebrae(
+    volume: Volume, vertebrae: Volume, bodies: Volume, spine: SpineDescription, settings: RegionsSettings
+) -> list[dict[str, Any]]:
+    """One row per vertebra of the scan, cranial to caudal, every column of `COLUMNS`; unknown values are None.
+
+    `bodies` and `vertebrae` on the grid of `volume`; `spine` describes their labels.
+    Raises `ValueError` when a label map lies on another grid.
+    """
+    require_one_grid(volume, vertebrae, bodies)
+    boxes = bounding_boxes(bodies)
+    heights = [_heights(bodies, vertebra, boxes.get(vertebra.label)) for vertebra in spine.vertebrae]
+    deformities = grade_deformities(heights, settings.fracture.neighbours)
+    return [
+        _row(vertebra, spine.method, own, deformity)
+        for vertebra, own, deformity in zip(spine.vertebrae, heights, deformities, strict=True)
+    ]
+
+
+def _heights(bodies: Volume, vertebra: Vertebra, box: tuple[slice, ...] | None) -> BodyHeights | None:
+    """Heights of a complete body with a frame; a cut one has none."""
+    if vertebra.frame is None or vertebra.is_truncated or box is None:
+        return None
+    body = VertebralBody.of_label(bodies, vertebra.label, vertebra.frame, box)
+    return None if body.touches_the_edge else measure_heights(body)
+
+
+def _row(vertebra: Vertebra, method: str, heights: BodyHeights | None, deformity: Deformity | None) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {
+        "level": vertebra.level,
+        "label": vertebra.label,
+        "is_truncated": vertebra.is_truncated,
+        "reason": _reason(vertebra),
+        "confidence": vertebra.confidence,
+        "localiser": method,
+        "flags": sorted(set(vertebra.flags) | _deformity_flags(deformity)),
+    }
+    if vertebra.frame is not None:
+        row |= _frame_columns(vertebra.frame)
+    if heights is not None:
+        row |= {
+            "anterior_height_mm": heights.anterior_mm,
+            "middle_height_mm": heights.middle_mm,
+            "posterior_height_mm": heights.posterior_mm,
+            "body_depth_mm": heights.depth_mm,
+        }
+    if deformity is not None:
+        row |= {
+            "fracture_type": deformity.type.value,
+            "fracture_grade": deformity.grade,
+            "height_loss": deformity.loss,
+        }
+    return row
+
+
+def _reason(vertebra: Vertebra) -> str | None:
+    if vertebra.is_truncated:
+        return Reason.LEVEL_TRUNCATED.value
+    return Reason.FRAME_UNCERTAIN.value if vertebra.frame is None else None
+
+
+def _deformity_flags(deformity: Deformity | None) -> set[str]:
+    return {"fractured"} if deformity is not None and deformity.grade > 0 else set()
+
+
+def _frame_columns(frame: VertebralFrame) -> dict[str, float]:
+    columns = _point_columns("centre", frame.centre_mm, "_mm")
+    for name, plane in (("superior", frame.superior_endplate), ("inferior", frame.inferior_endplate)):
+        columns |= _point_columns(f"{name}_endplate_point", plane.point_mm, "_mm")
+        columns |= _point_columns(f"{name}_endplate_normal", plane.normal, "")
+    return columns
+
+
+def _point_columns(name: str, point: FloatArray, unit: str) -> dict[str, float]:
+    return {f"{name}_{axis}{unit}": float(value) for axis, value in zip("xyz", point, strict=True)}
