@@ -1,0 +1,1 @@
+"""Find, segment and number the vertebrae of a scan."""
