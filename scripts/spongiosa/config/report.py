@@ -11,3 +11,20 @@ class ReportSettings(Section):
     """The HTML report."""
 
     title: str = Field("Vertebral bone density from CT", max_length=200, description="Title of the report.")
+    thumbnails: int = Field(
+        24,
+        ge=0,
+        le=500,
+        description="Review pictures shown as thumbnails, the scans with remarks first; all others are links. "
+        "[pictures]",
+    )
+    thumbnail_width_px: int = Field(320, ge=80, le=1200, description="Width of a thumbnail. [pixels]")
+    rows_shown: int = Field(
+        25, ge=5, le=1000, description="Rows of a long table that are shown before `show all` is pressed. [rows]"
+    )
+    patients_listed: int = Field(
+        2000,
+        ge=0,
+        le=200_000,
+        description="Patients in the report's table of indices; all of them are in cohort/patients.csv. [patients]",
+    )

@@ -1,0 +1,326 @@
+"""The kinds of figure that studies and report share.  Each function draws one figure from arrays, in the one theme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from spongiosa.report import theme
+from spongiosa.report.theme import GroupStyle
+
+FloatArray = NDArray[np.float64]
+
+#: Above this number of points a scatter is embedded as a 300-dpi image, as vectors would make the page slow.
+MOST_VECTOR_POINTS = 2000
+#: Up to this number of values per box the values themselves are drawn.
+MOST_DRAWN_VALUES = 150
+#: Below this number the quartiles are those of two or three patients: the values alone are drawn.
+FEWEST_BOXED_VALUES = 5
+
+
+@dataclass(frozen=True)
+class ScatterPanel:
+    """One panel of a scatter figure: points by group, and the least-squares line where there is one."""
+
+    title: str
+    x: FloatArray
+    y: FloatArray
+    group: NDArray[np.str_]
+    x_label: str
+    y_label: str
+    line: tuple[float, float] | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class RocLine:
+    """One curve of a ROC figure, with the chosen cut-off as a point."""
+
+    label: str
+    false_positive_rate: FloatArray
+    sensitivity: FloatArray
+    chosen: tuple[float, float] | None = None
+    chosen_label: str = ""
+
+
+@dataclass(frozen=True)
+class BoxPanel:
+    """Values per group; `comparisons` are brackets (index of one group, index of the other, text)."""
+
+    title: str
+    y_label: str
+    values: Sequence[FloatArray]
+    comparisons: Sequence[tuple[int, int, str]] = ()
+
+
+def scatter(
+    panels: Sequence[ScatterPanel],
+    styles: Mapping[str, GroupStyle],
+    *,
+    vertical_marks: Sequence[float] = (),
+    horizontal_marks: Sequence[float] = (),
+) -> Figure:
+    """Scatter panels side by side (three a row, four as two by two), a legend for all of them below."""
+    columns = 2 if len(panels) in (2, 4) else min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    with theme.themed():
+        figure = theme.new_figure(
+            theme.FULL_WIDTH_MM if columns > 1 else 110.0, (62.0 if columns == 3 else 76.0) * rows + 8
+        )
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis, panel in zip(axes, panels, strict=False):
+            _draw_scatter(axis, panel, styles, vertical_marks, horizontal_marks)
+        for axis in axes[len(panels) :]:
+            axis.set_visible(False)
+        shown = [name for name in styles if any((panel.group == name).any() for panel in panels)]
+        if len(shown) > 1:
+            handles, labels = _point_handles(axes[0], [styles[name] for name in shown])
+            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(shown), 4))
+    return figure
+
+
+def roc(lines: Sequence[RocLine]) -> Figure:
+    """ROC curves in a square with the line of chance; areas stand in the legend."""
+    colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
+    dashes = ("-", "--", "-.", ":")
+    with theme.themed():
+        figure = theme.new_figure(110.0, 110.0)
+        axis = figure.subplots()
+        axis.plot([0, 1], [0, 1], color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), label="_chance")
+        for position, line in enumerate(lines):
+            colour = colours[position % len(colours)]
+            axis.plot(
+                line.false_positive_rate,
+                line.sensitivity,
+                color=colour,
+                linestyle=dashes[position % len(dashes)],
+                label=line.label,
+            )
+            if line.chosen is not None:
+                axis.plot(*line.chosen, "o", color=colour, markeredgecolor=theme.PAPER, markersize=6, label="_cut-off")
+                axis.annotate(
+                    line.chosen_label, line.chosen, xytext=(7, -9), textcoords="offset points", color=theme.INK
+                )
+        axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="1 − specificity", ylabel="Sensitivity")
+        axis.set_aspect("equal")
+        axis.legend(loc="lower right")
+    return figure
+
+
+def stacked_histogram(
+    values: Mapping[str, FloatArray],
+    styles: Mapping[str, GroupStyle],
+    *,
+    x_label: str,
+    bin_width: float,
+    marks: Sequence[float] = (),
+) -> tuple[Figure, FloatArray]:
+    """Histogram with one colour per group, stacked; returns the edges of the bins, too."""
+    everything = np.concatenate([np.asarray(part, dtype=np.float64) for part in values.values()])
+    edges = histogram_edges(everything, bin_width)
+    with theme.themed():
+        figure = theme.new_figure(theme.FULL_WIDTH_MM, 84.0)
+        axis = figure.subplots()
+        bottom = np.zeros(edges.size - 1)
+        for name, part in values.items():
+            counts = count_in_bins(part, edges)
+            style = styles[name]
+            axis.bar(
+                edges[:-1], counts, np.diff(edges), bottom, align="edge", color=style.colour, hatch=style.hatch,
+                edgecolor=theme.PAPER, linewidth=0.6, label=f"{style.label} (n = {part.size})",
+            )  # fmt: skip
+            bottom += counts
+        axis.grid(visible=False, axis="x")
+        axis.set(xlabel=x_label, ylabel="Patients", ylim=(0, max(1.0, bottom.max()) * 1.18))
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+        _mark_cut_offs(axis, marks)
+        figure.legend(loc="outside lower center", ncols=min(len(values), 4))
+    return figure, edges
+
+
+def histogram(values: FloatArray, *, x_label: str, bins: int, normal: tuple[float, float] | None = None) -> Figure:
+    """A plain histogram; `normal` (mean, SD) adds the normal curve of the same area."""
+    with theme.themed():
+        figure = theme.new_figure(110.0, 78.0)
+        axis = figure.subplots()
+        counts, edges, _ = axis.hist(values, bins=bins, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6)
+        if normal is not None and normal[1] > 0:
+            mean, sd = normal
+            grid = np.linspace(min(edges[0], mean - 3 * sd), max(edges[-1], mean + 3 * sd), 200)
+            density = np.exp(-0.5 * ((grid - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+            axis.plot(
+                grid, density * values.size * (edges[1] - edges[0]), color=theme.VERMILLION, label="Normal, same SD"
+            )
+            axis.legend(loc="upper right")
+        axis.grid(visible=False, axis="x")
+        axis.set(xlabel=x_label, ylabel="Patients")
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_ylim(0, max(1.0, float(np.max(counts))) * 1.2)
+    return figure
+
+
+def boxes(panels: Sequence[BoxPanel], styles: Sequence[GroupStyle]) -> Figure:
+    """Box plots over groups: box at the quartiles ((n + 1) p), whiskers to the last value within 1.5 box heights."""
+    with theme.themed():
+        figure = theme.new_figure(theme.FULL_WIDTH_MM if len(panels) > 1 else 130.0, 88.0)
+        for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            _draw_boxes(axis, panel, styles)
+    return figure
+
+
+def stacked_shares(
+    panels: Sequence[tuple[str, Mapping[str, Sequence[int]], Mapping[str, GroupStyle]]], groups: Sequence[str]
+) -> Figure:
+    """Bars of 100 % per group, one panel per variable; counts stand in the bars.
+
+    A panel is (title, counts per category in the order of `groups`, style per category).
+    """
+    with theme.themed():
+        figure = theme.new_figure(theme.FULL_WIDTH_MM, 88.0)
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axis, (title, counts, styles) in zip(axes, panels, strict=True):
+            totals = np.sum([np.asarray(row) for row in counts.values()], axis=0)
+            bottom = np.zeros(len(groups))
+            for category, row in counts.items():
+                share = np.divide(100.0 * np.asarray(row), totals, out=np.zeros(len(groups)), where=totals > 0)
+                style = styles[category]
+                axis.bar(
+                    range(len(groups)), share, 0.68, bottom, color=style.colour, hatch=style.hatch,
+                    edgecolor=theme.PAPER, linewidth=0.6, label=style.label,
+                )  # fmt: skip
+                _write_counts(axis, row, share, bottom)
+                bottom += share
+            ticks = [f"{group}\nn = {total}" for group, total in zip(groups, totals, strict=True)]
+            axis.set_xticks(range(len(groups)), ticks)
+            axis.grid(visible=False, axis="x")
+            axis.set(title=title, ylabel="Patients [%]", ylim=(0, 100))
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+    return figure
+
+
+def histogram_edges(values: FloatArray, bin_width: float) -> FloatArray:
+    """Edges at multiples of `bin_width` that cover all values, each bin without its lower and with its upper edge."""
+    low = np.ceil(values.min() / bin_width) - 1
+    high = np.ceil(values.max() / bin_width)
+    return np.asarray(np.arange(low, high + 1) * bin_width, dtype=np.float64)
+
+
+def count_in_bins(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
+    """Values per bin (lower edge excluded, upper included), so that a value at a cut-off counts as "at or below"."""
+    return np.asarray(np.histogram(-values, -edges[::-1])[0][::-1], dtype=np.int64)
+
+
+def box_statistics(values: FloatArray) -> dict[str, object]:
+    """Quartiles at (n + 1) p, whiskers and values beyond them, in the form that matplotlib draws."""
+    q1, median, q3 = np.quantile(values, (0.25, 0.5, 0.75), method="weibull")
+    reach = 1.5 * (q3 - q1)
+    inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
+    return {
+        "med": float(median),
+        "q1": float(q1),
+        "q3": float(q3),
+        "whislo": float(min(inside.min(), q1)),
+        "whishi": float(max(inside.max(), q3)),
+        "fliers": values[(values < q1 - reach) | (values > q3 + reach)],
+    }
+
+
+def _draw_scatter(
+    axis: Axes,
+    panel: ScatterPanel,
+    styles: Mapping[str, GroupStyle],
+    vertical_marks: Sequence[float],
+    horizontal_marks: Sequence[float],
+) -> None:
+    for mark in vertical_marks:
+        axis.axvline(mark, color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    for mark in horizontal_marks:
+        axis.axhline(mark, color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    size = 20 if panel.x.size <= 400 else 7
+    for name, style in styles.items():
+        chosen = panel.group == name
+        axis.scatter(
+            panel.x[chosen], panel.y[chosen], size, style.colour, marker=style.marker, linewidths=0.4,
+            edgecolors=theme.PAPER, alpha=0.9, rasterized=panel.x.size > MOST_VECTOR_POINTS,
+        )  # fmt: skip
+    if panel.line is not None and panel.x.size:
+        intercept, slope = panel.line
+        ends = np.array([panel.x.min(), panel.x.max()])
+        axis.plot(ends, intercept + slope * ends, color=theme.INK, linewidth=1.3)
+    axis.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+    if panel.remark:
+        axis.text(0.02, 0.98, panel.remark, transform=axis.transAxes, va="top", fontsize=7.5, color=theme.INK)
+        axis.margins(y=0.14)
+
+
+def _point_handles(axis: Axes, styles: Sequence[GroupStyle]) -> tuple[list[PathCollection], list[str]]:
+    handles = [
+        axis.scatter([], [], 22, style.colour, marker=style.marker, linewidths=0.4, edgecolors=theme.PAPER)
+        for style in styles
+    ]
+    return handles, [style.label for style in styles]
+
+
+def _mark_cut_offs(axis: Axes, marks: Sequence[float]) -> None:
+    for mark in marks:
+        axis.axvline(mark, color=theme.INK, linewidth=1.0, linestyle=(0, (4, 3)))
+        axis.text(mark, 0.985, f" {mark:g}", transform=axis.get_xaxis_transform(), va="top", ha="left", color=theme.INK)
+
+
+def _draw_boxes(axis: Axes, panel: BoxPanel, styles: Sequence[GroupStyle]) -> None:
+    for position, (values, style) in enumerate(zip(panel.values, styles, strict=True)):
+        if values.size == 0:
+            continue
+        if values.size >= FEWEST_BOXED_VALUES:
+            axis.bxp(
+                [box_statistics(values)], positions=[position], widths=0.55, patch_artist=True,
+                showfliers=values.size > MOST_DRAWN_VALUES,
+                medianprops={"color": theme.INK, "linewidth": 1.4}, whiskerprops={"color": theme.MUTED},
+                capprops={"color": theme.MUTED},
+                boxprops={"facecolor": style.colour, "alpha": 0.55, "edgecolor": theme.INK, "linewidth": 0.7},
+                flierprops={"marker": ".", "markersize": 3, "markeredgecolor": theme.MUTED},
+            )  # fmt: skip
+        if values.size <= MOST_DRAWN_VALUES:
+            spread = _spread(values.size)
+            axis.scatter(position + spread, values, 9, style.colour, marker=style.marker, linewidths=0.4,
+                         edgecolors=theme.INK, zorder=3)  # fmt: skip
+    ticks = [f"{style.label}\nn = {values.size}" for style, values in zip(styles, panel.values, strict=True)]
+    axis.set_xticks(range(len(styles)), ticks, fontsize=7)
+    axis.set_xlim(-0.6, len(styles) - 0.4)
+    axis.grid(visible=False, axis="x")
+    axis.set(title=panel.title, ylabel=panel.y_label)
+    _draw_brackets(axis, panel)
+
+
+def _spread(count: int) -> FloatArray:
+    """Sideways offsets that part the points of a box the same way each time (golden-ratio sequence, +-0.18)."""
+    return np.asarray((np.arange(1, count + 1) * 0.618033988749895) % 1.0 * 0.36 - 0.18, dtype=np.float64)
+
+
+def _draw_brackets(axis: Axes, panel: BoxPanel) -> None:
+    present = [values for values in panel.values if values.size]
+    if not panel.comparisons or not present:
+        return
+    low, high = min(values.min() for values in present), max(values.max() for values in present)
+    step = max(high - low, 1e-9) * 0.10
+    for rank, (one, other, text) in enumerate(panel.comparisons):
+        height = high + step * (0.9 + 1.15 * rank)
+        axis.plot([one, one, other, other], [height - step / 4, height, height, height - step / 4],
+                  color=theme.MUTED, linewidth=0.8)  # fmt: skip
+        axis.text((one + other) / 2, height, text, ha="center", va="bottom", fontsize=7)
+    axis.set_ylim(low - step, high + step * (1.9 + 1.15 * len(panel.comparisons)))
+
+
+def _write_counts(axis: Axes, counts: Sequence[int], shares: FloatArray, bottom: FloatArray) -> None:
+    for position, count in enumerate(counts):
+        if shares[position] >= 6:
+            axis.text(
+                position, bottom[position] + shares[position] / 2, f"{count}", ha="center", va="center", fontsize=7.5,
+                color="#111820", bbox={"boxstyle": "round,pad=0.2", "facecolor": "#f4f6f8", "edgecolor": "none"},
+            )  # fmt: skip
