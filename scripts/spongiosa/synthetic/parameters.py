@@ -20,7 +20,8 @@ TwelfthRib = Literal["regular", "rudimentary", "absent"]
 class PatientParameters:
     """A patient's body, before any scanner.
 
-    Densities are mg/cm3 of calcium hydroxyapatite at the trabecular core; levels are named "T1" ... "L6". A level absent
+    Densities are mg/cm3 of calcium hydroxyapatite at the trabecular core; levels are named "T1" ... "L6". A level
+    absent
     from `level_density_mg_cm3` takes `trabecular_density_mg_cm3` and the published trend over the levels
     (`morphometry.density_trend`).
     """

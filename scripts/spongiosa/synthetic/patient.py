@@ -1,0 +1,128 @@
+"""The synthetic patient: all structures of the continuous field in the order in which they are laid down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spongiosa.synthetic import pelvis, soft_tissue, thorax
+from spongiosa.synthetic.morphometry import LABELS, density_trend
+from spongiosa.synthetic.parameters import PatientParameters
+from spongiosa.synthetic.posterior_elements import pedicle_axes, posterior_elements
+from spongiosa.synthetic.sampling import Canvas, PointCanvas
+from spongiosa.synthetic.spine_curve import SpineCurve, build_spine_curve
+from spongiosa.synthetic.structures import Structure
+from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.trunk import Trunk
+from spongiosa.synthetic.vertebra import BoneTexture, CorticalThickness, Vertebra
+from spongiosa.synthetic.vertebra_shape import BodyShape, body_shape
+
+AIR_HU = -1000.0
+
+
+@dataclass(frozen=True)
+class SyntheticPatient:
+    """A patient as a continuous field in LPS mm, origin at the centre of the body of L3.
+
+    `vertebrae` runs from T1 to S1 by level name; `surroundings` are laid down before the vertebrae.
+    """
+
+    parameters: PatientParameters
+    seed: int
+    curve: SpineCurve
+    trunk: Trunk
+    vertebrae: dict[str, Vertebra]
+    surroundings: list[Structure]
+
+    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+        """Lay the whole patient over a canvas."""
+        for structure in (*self.surroundings, *self.vertebrae.values()):
+            structure.paint(canvas, tissues)
+
+    def hu_at(self, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
+        """The noise-free continuous field: HU at points of shape (n, 3) in LPS mm."""
+        canvas = PointCanvas(points_lps_mm, AIR_HU)
+        self.paint(canvas, Tissues(kvp))
+        return np.asarray(canvas.values, dtype=np.float32)
+
+    def vertebra_hu_at(self, level: str, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
+        """As `hu_at`, for points inside one vertebra, where nothing that is laid down before it shows."""
+        canvas = PointCanvas(points_lps_mm, AIR_HU)
+        self.vertebrae[level].paint(canvas, Tissues(kvp))
+        return np.asarray(canvas.values, dtype=np.float32)
+
+
+def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
+    """Build the anatomy; equal parameters and seed give the same field.
+
+    Raises `ValueError` when a parameter names a level that this spine does not have.
+    """
+    p = parameters
+    scale = p.stature_m / 1.70
+    streams = [int(s.generate_state(1)[0] >> 1) for s in np.random.SeedSequence(seed).spawn(32)]
+    curve = build_spine_curve(p)
+    unknown = set(p.level_density_mg_cm3) - {*curve.levels, "S1"}
+    if unknown:
+        raise ValueError(f"level_density_mg_cm3 names {', '.join(sorted(unknown))}; this spine has {curve.levels}")
+    trunk = Trunk.of(p)
+    bodies = {level: body_shape(level, curve.sizes[level]) for level in curve.levels}
+    sacrum = pelvis.sacral_body(scale)
+    surroundings: list[Structure] = [
+        trunk,
+        thorax.Lungs(trunk, curve, streams[0]),
+        *soft_tissue.organs(curve, trunk, p, streams[1]),
+        *soft_tissue.muscles(curve, trunk, p, streams[2]),
+        *soft_tissue.great_vessels(curve, p, streams[3]),
+        *soft_tissue.canal(curve, bodies),
+        *soft_tissue.discs(curve, bodies, sacrum, p.disc_height_factor),
+        *pelvis.iliac_wings(curve.sacral_frames[0].origin_mm, scale, 0.8 * p.trabecular_density_mg_cm3),
+        *thorax.ribs(curve, trunk, p),
+    ]
+    vertebrae = {
+        level: _vertebra(level, curve, bodies[level], p, seed=streams[4] + 10 * k)
+        for k, level in enumerate(curve.levels)
+    }
+    vertebrae["S1"] = _sacrum(curve, sacrum, p, scale, streams[5])
+    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings)
+
+
+def _bone(level: str, p: PatientParameters, seed: int) -> BoneTexture:
+    density = p.level_density_mg_cm3.get(level, p.trabecular_density_mg_cm3 * density_trend(level))
+    return BoneTexture(
+        density_mg_cm3=density,
+        posterior_density_mg_cm3=density * p.posterior_density_factor,
+        marrow_fat_fraction=p.marrow_fat_fraction,
+        sd_mg_cm3=p.texture_sd_mg_cm3,
+        correlation_mm=p.texture_correlation_mm,
+        seed=seed,
+    )
+
+
+def _vertebra(level: str, curve: SpineCurve, body: BodyShape, p: PatientParameters, seed: int) -> Vertebra:
+    size = curve.sizes[level]
+    return Vertebra(
+        level=level,
+        label=LABELS[level],
+        frame=curve.frames[level],
+        body=body,
+        arch=list(posterior_elements(level, size, body)),
+        pedicles=pedicle_axes(size, body),
+        bone=_bone(level, p, seed),
+        cortex=CorticalThickness(p.cortical_thickness_mm, p.endplate_thickness_mm, p.posterior_cortical_thickness_mm),
+    )
+
+
+def _sacrum(curve: SpineCurve, body: BodyShape, p: PatientParameters, scale: float, seed: int) -> Vertebra:
+    return Vertebra(
+        level="S1",
+        label=LABELS["S1"],
+        frame=curve.sacral_frames[0],
+        body=body,
+        arch=pelvis.sacral_arch(curve.sacral_frames, scale),
+        pedicles={},
+        bone=_bone("S1", p, seed),
+        cortex=CorticalThickness(p.cortical_thickness_mm, p.endplate_thickness_mm, p.posterior_cortical_thickness_mm),
+        has_basivertebral_vein=False,
+    )

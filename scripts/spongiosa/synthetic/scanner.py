@@ -1,0 +1,122 @@
+"""From the continuous field to a CT image: field of view, voxels, kernel, noise, number range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.synthetic.noise import Reconstruction
+from spongiosa.synthetic.parameters import PatientPosition, ScannerParameters
+from spongiosa.synthetic.patient import AIR_HU, SyntheticPatient
+from spongiosa.synthetic.sampling import Grid, GridCanvas
+from spongiosa.synthetic.table import Table
+from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.truth import Truth
+
+_COLUMN_AND_ROW: dict[PatientPosition, tuple[tuple[float, float], float]] = {
+    # LPS signs of the column and row direction, and of the slice direction
+    "HFS": ((1.0, 1.0), 1.0),
+    "FFS": ((-1.0, 1.0), -1.0),
+    "HFP": ((-1.0, -1.0), 1.0),
+    "FFP": ((1.0, -1.0), -1.0),
+}
+
+
+@dataclass(frozen=True)
+class RenderedScan:
+    """A CT of a synthetic patient with its label maps and truth; all three images share one grid."""
+
+    ct: SyntheticImage
+    vertebrae: SyntheticImage
+    bodies: SyntheticImage
+    patient: SyntheticPatient
+    scanner: ScannerParameters
+
+    @cached_property
+    def truth(self) -> Truth:
+        """True geometry and HU, evaluated on first use."""
+        return Truth.of(self.patient, self.scanner.kvp, self.ct)
+
+
+def scan_grid(patient: SyntheticPatient, scanner: ScannerParameters) -> Grid:
+    """The voxels of a scan.
+
+    Raises `ValueError` when a limiting level does not exist in this spine or the limits leave no slice.
+    """
+    for level in (scanner.cranial_level, scanner.caudal_level):
+        if level not in patient.vertebrae:
+            raise ValueError(
+                f"the field of view is limited by {level!r}; this spine has {', '.join(patient.vertebrae)}"
+            )
+    top = _end_z(patient, scanner.cranial_level, superior=True) + scanner.cranial_margin_mm
+    bottom = _end_z(patient, scanner.caudal_level, superior=False) - scanner.caudal_margin_mm
+    slices = int((top - bottom) // scanner.slice_spacing_mm) + 1
+    if slices < 1:
+        raise ValueError(f"the field of view from {top:.0f} down to {bottom:.0f} mm holds no slice")
+    (column_sign, row_sign), slice_sign = _COLUMN_AND_ROW[scanner.patient_position]
+    tilt = np.radians(scanner.gantry_tilt_deg)
+    column = np.array([column_sign, 0.0, 0.0])
+    row = np.array([0.0, row_sign * np.cos(tilt), row_sign * np.sin(tilt)])
+    step = np.array([0.0, 0.0, slice_sign])
+    spacing = scanner.pixel_spacing_mm
+    centre = np.array([scanner.off_centre_mm[0], _middle_y(patient) + scanner.off_centre_mm[1], 0.0])
+    half = (scanner.columns - 1) / 2.0 * spacing * column + (scanner.rows - 1) / 2.0 * spacing * row
+    origin = centre - half
+    origin[2] += bottom if slice_sign > 0 else bottom + (slices - 1) * scanner.slice_spacing_mm
+    steps = np.column_stack([column * spacing, row * spacing, step * scanner.slice_spacing_mm])
+    return Grid(origin, steps, (slices, scanner.rows, scanner.columns), scanner.slice_thickness_mm)
+
+
+def render_ct(patient: SyntheticPatient, scanner: ScannerParameters, seed: int) -> RenderedScan:
+    """Scan a patient; equal patient, scanner and seed give the same bytes.
+
+    The image is int16 HU, shape (slices, rows, columns); the label maps are uint8 in the VerSe convention.
+    """
+    grid = scan_grid(patient, scanner)
+    tissues = Tissues(scanner.kvp)
+    canvas = GridCanvas(grid, AIR_HU)
+    if scanner.has_table:
+        Table.under(patient.trunk, is_prone=scanner.patient_position in ("HFP", "FFP")).paint(canvas, tissues)
+    patient.paint(canvas, tissues)
+    ct = _reconstruct(np.asarray(canvas.values, dtype=np.float32), scanner, seed)
+    return RenderedScan(
+        ct=_image(ct, grid),
+        vertebrae=_image(canvas.vertebrae, grid),
+        bodies=_image(canvas.bodies, grid),
+        patient=patient,
+        scanner=scanner,
+    )
+
+
+def _reconstruct(field: NDArray[np.float32], scanner: ScannerParameters, seed: int) -> NDArray[np.int16]:
+    overlap = max(0.0, 1.0 - scanner.slice_spacing_mm / scanner.slice_thickness_mm)
+    reconstruction = Reconstruction(
+        scanner.kernel, (scanner.rows, scanner.columns), scanner.pixel_spacing_mm, scanner.noise_sd_hu, overlap, seed
+    )
+    lowest, highest = (-1024, 3071) if scanner.clips_to_12_bit else (-32768, 32767)
+    image = np.empty(field.shape, dtype=np.int16)
+    for k, hu in enumerate(field):
+        image[k] = np.clip(np.rint(reconstruction.slice(hu)), lowest, highest)
+    return image
+
+
+def _image(voxels: NDArray[np.generic], grid: Grid) -> SyntheticImage:
+    spacing = np.linalg.norm(grid.steps_mm, axis=0)
+    x, y, z = (float(s) for s in spacing)
+    a, b, c = (float(o) for o in grid.origin_mm)
+    return SyntheticImage(voxels, (x, y, z), (a, b, c), grid.steps_mm / spacing)
+
+
+def _end_z(patient: SyntheticPatient, level: str, superior: bool) -> float:
+    """Height of the outermost rim of a body's endplate."""
+    vertebra = patient.vertebrae[level]
+    points = vertebra.frame.to_lps(vertebra.body.box(margin_mm=0.0).corners())
+    return float(points[:, 2].max() if superior else points[:, 2].min())
+
+
+def _middle_y(patient: SyntheticPatient) -> float:
+    return patient.trunk.back_mm - float(patient.trunk.half_axes(np.array(0.0))[1])

@@ -1,0 +1,127 @@
+"""Hounsfield units of the tissues at a tube voltage.
+
+A scanner is reduced to its effective energy; the HU of a mixture is 1000 (mu - mu_water) / mu_water with mu from mass
+attenuation coefficients of NIST (Hubbell and Seltzer, XCOM, NISTIR 5632). The effective energies are those at which
+iodine gives the enhancement that body scans show (about 41, 31, 25.5 and 20 HU per mg/ml at 80, 100, 120, 140 kVp).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from spongiosa.synthetic.sampling import Floats
+
+_ENERGIES_KEV = np.array([40.0, 50.0, 60.0, 80.0, 100.0])
+# Mass attenuation, cm2/g, at those energies (NIST).
+_MASS_ATTENUATION: Final = {
+    "hydrogen": (0.3458, 0.3355, 0.3260, 0.3091, 0.2944),
+    "oxygen": (0.2585, 0.2132, 0.1907, 0.1678, 0.1551),
+    "phosphorus": (0.8096, 0.4916, 0.3494, 0.2324, 0.1865),
+    "potassium": (1.541, 0.8679, 0.5678, 0.3251, 0.2345),
+    "calcium": (1.830, 1.019, 0.6578, 0.3656, 0.2571),
+    "iodine": (22.10, 12.32, 7.579, 3.510, 1.942),
+    "titanium": (2.214, 1.213, 0.7661, 0.4052, 0.2721),
+    "water": (0.2683, 0.2269, 0.2059, 0.1837, 0.1707),
+    "adipose": (0.2396, 0.2123, 0.1974, 0.1800, 0.1688),
+}
+_EFFECTIVE_KEV: Final = {80.0: 57.0, 100.0: 64.5, 120.0: 70.5, 140.0: 77.0}
+
+_HYDROXYAPATITE: Final = {"calcium": 0.3989, "phosphorus": 0.1850, "oxygen": 0.4141, "hydrogen": 0.0020}
+HYDROXYAPATITE_DENSITY_MG_CM3: Final = 3160.0
+_DIPOTASSIUM_PHOSPHATE: Final = {"potassium": 0.4490, "phosphorus": 0.1778, "oxygen": 0.3674, "hydrogen": 0.0058}
+_FAT_DENSITY_G_CM3: Final = 0.92
+_TITANIUM_DENSITY_G_CM3: Final = 4.43
+CORTICAL_DENSITY_MG_CM3: Final = 950.0
+"""Hydroxyapatite in the compact bone of a vertebra, mg/cm3."""
+
+# Soft tissues, whose HU hardly depend on the voltage: native CT at any kVp, common radiological values.
+_SOFT_TISSUE_HU: Final = {
+    "air": -1000.0,
+    "lung": -850.0,
+    "bowel_gas": -960.0,
+    "muscle": 55.0,
+    "skin": 40.0,
+    "liver": 58.0,
+    "spleen": 48.0,
+    "kidney": 32.0,
+    "blood": 42.0,
+    "bowel": 30.0,
+    "stool": -60.0,
+    "disc": 78.0,
+    "annulus": 95.0,
+    "cerebrospinal_fluid": 8.0,
+    "thecal_sac": 22.0,
+    "ligament": 70.0,
+    "red_marrow": 45.0,
+    "table": -120.0,
+    "table_foam": -930.0,
+    "cement_polymer": 120.0,
+}
+
+
+def mass_attenuation(material: str, energy_kev: float) -> float:
+    """Mass attenuation in cm2/g, log-log interpolated."""
+    table = np.asarray(_MASS_ATTENUATION[material])
+    return float(np.exp(np.interp(np.log(energy_kev), np.log(_ENERGIES_KEV), np.log(table))))
+
+
+class Tissues:
+    """Attenuation of every tissue at one tube voltage (80-140 kVp; between the four voltages interpolated)."""
+
+    def __init__(self, kvp: float) -> None:
+        if not 80.0 <= kvp <= 140.0:
+            raise ValueError(f"kvp is {kvp:g}; the tissue model holds for 80 to 140 kVp")
+        self.kvp = kvp
+        self.energy_kev = float(np.interp(kvp, list(_EFFECTIVE_KEV), list(_EFFECTIVE_KEV.values())))
+        self._water = mass_attenuation("water", self.energy_kev)
+        self.hydroxyapatite = self._relative(_HYDROXYAPATITE)
+        self.dipotassium_phosphate = self._relative(_DIPOTASSIUM_PHOSPHATE)
+        self.fat_hu = 1000.0 * (_FAT_DENSITY_G_CM3 * mass_attenuation("adipose", self.energy_kev) / self._water - 1.0)
+        self.titanium_hu = 1000.0 * (
+            _TITANIUM_DENSITY_G_CM3 * mass_attenuation("titanium", self.energy_kev) / self._water - 1.0
+        )
+        self.iodine_hu_per_mg_ml = mass_attenuation("iodine", self.energy_kev) / self._water - 0.2
+        self.cortical_hu = 30.0 + CORTICAL_DENSITY_MG_CM3 * self.mineral_slope(30.0)
+
+    def _relative(self, composition: dict[str, float]) -> float:
+        """Mass attenuation of a compound relative to water."""
+        mixture = sum(share * mass_attenuation(element, self.energy_kev) for element, share in composition.items())
+        return mixture / self._water
+
+    def hu(self, tissue: str) -> float:
+        """HU of a soft tissue, `fat`, `cortical` or `titanium`. Raises `KeyError` for another name."""
+        special = {"fat": self.fat_hu, "cortical": self.cortical_hu, "titanium": self.titanium_hu}
+        return special[tissue] if tissue in special else _SOFT_TISSUE_HU[tissue]
+
+    def blood_hu(self, iodine_mg_ml: float) -> float:
+        """HU of blood with dissolved contrast medium."""
+        return _SOFT_TISSUE_HU["blood"] + iodine_mg_ml * self.iodine_hu_per_mg_ml
+
+    def marrow_hu(self, fat_fraction: float) -> float:
+        """HU of marrow with a volume fraction of fat."""
+        return fat_fraction * self.fat_hu + (1.0 - fat_fraction) * _SOFT_TISSUE_HU["red_marrow"]
+
+    def mineralised_hu(self, density_mg_cm3: Floats, marrow_hu: float) -> Floats:
+        """HU of marrow in which hydroxyapatite of the given density displaces its own volume.
+
+        HU = marrow + D ((mu/rho)_HA / (mu/rho)_water - (1 + marrow / 1000) / 3.160), D in mg/cm3.
+        """
+        return np.float32(marrow_hu) + density_mg_cm3 * np.float32(self.mineral_slope(marrow_hu))
+
+    def spongy_hu(self, density_mg_cm3: float, marrow_fat_fraction: float) -> float:
+        """HU of spongy bone of one density."""
+        marrow = self.marrow_hu(marrow_fat_fraction)
+        return marrow + density_mg_cm3 * self.mineral_slope(marrow)
+
+    def mineral_slope(self, marrow_hu: float) -> float:
+        """HU gained per mg/cm3 of hydroxyapatite."""
+        return self.hydroxyapatite - (1000.0 + marrow_hu) / HYDROXYAPATITE_DENSITY_MG_CM3
+
+
+def density_for_hu(hu: float, marrow_fat_fraction: float, kvp: float = 120.0) -> float:
+    """Hydroxyapatite density in mg/cm3 at which trabecular bone shows `hu`: the inverse of `Tissues.mineralised_hu`."""
+    tissues = Tissues(kvp)
+    marrow = tissues.marrow_hu(marrow_fat_fraction)
+    return (hu - marrow) / tissues.mineral_slope(marrow)
