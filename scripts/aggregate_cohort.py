@@ -6,6 +6,7 @@ from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
 from spongiosa.cohort.clinical import read_clinical
 from spongiosa.cohort.logs import open_log
 from spongiosa.cohort.manifest import read_pseudonym_key
+from spongiosa.cohort.schemas import TABLES, arrow_schema
 from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.config.clinical import ClinicalSettings
 from spongiosa.density.indices import derive_indices, joined_patients
@@ -34,7 +35,8 @@ if "snakemake" in globals():
         clinical = read_clinical(clinical_settings, set(indices["patient_id"]), key)
     patients = joined_patients(indices, clinical)
     for name in ("scans", "series", "measurements", "vertebrae", "exclusions"):
-        write_table(Path(outputs[name]), getattr(cohort, name))
+        schema = arrow_schema(name) if name in TABLES else None
+        write_table(Path(outputs[name]), getattr(cohort, name), schema)
     write_table(Path(outputs.patients), patients)
     patients.to_csv(outputs.patients_csv, index=False, lineterminator="\n")
     log.info("%d patients, %d scans, %d measurements", len(patients), len(cohort.scans), len(cohort.measurements))

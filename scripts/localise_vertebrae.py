@@ -3,8 +3,8 @@
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.localise import LocaliseSettings
-from spongiosa.localise import localise_scan
 from spongiosa.localise.corrections import apply_corrections
+from spongiosa.localise.scan import localise_scan
 from spongiosa.volume import read_volume
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 #: Packages whose version can change a result.
 RESULT_PACKAGES = (
@@ -81,12 +82,15 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a data frame as Parquet without its index, whole or not at all; equal tables give equal bytes."""
+def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema | None = None) -> None:
+    """Write a data frame as Parquet without its index, whole or not at all; equal tables give equal bytes.
+
+    With a `schema` the columns have its types, also where all their values are missing.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    arrow = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(None)
     with written_whole(path) as part:
         pq.write_table(arrow, part, compression="zstd")
 

@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
+from spongiosa.cohort.schemas import TABLES, arrow_schema
+from spongiosa.density import measure
 from spongiosa.provenance import write_table
+from spongiosa.regions import vertebrae
 
 STAGES = ("index_series", "extract_density", "draw_review")
 
@@ -80,6 +83,23 @@ def units(tmp_path):
         for name in ("series", "vertebrae", "measurements")
     }
     return UnitTables(stages=[list(pair) for pair in zip(first, second, strict=True)], **rows)
+
+
+def test_a_cohort_without_any_measurement_has_tables_of_the_same_form(tmp_path):
+    empty = tmp_path / "empty.parquet"
+    write_table(empty, pd.DataFrame())
+    stage = tmp_path / "stage.parquet"
+    table = pd.DataFrame([stage_row("P3", "excluded", "index_series")])
+    write_table(stage, table)
+    cohort = aggregate_cohort(UnitTables([[stage]], [empty], [empty], [empty]), [])
+    for name in ("measurements", "vertebrae", "scans", "exclusions"):
+        write_table(tmp_path / f"{name}.parquet", getattr(cohort, name), arrow_schema(name))
+        assert list(pd.read_parquet(tmp_path / f"{name}.parquet").columns) == list(TABLES[name])
+
+
+def test_the_schema_knows_every_column_that_is_measured():
+    assert set(measure.COLUMNS) <= TABLES["measurements"].keys()
+    assert set(vertebrae.COLUMNS) <= TABLES["vertebrae"].keys()
 
 
 def override(patient, action, **more):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from spongiosa.cohort.schemas import SCAN_COLUMNS, completed
 from spongiosa.outcome import MEANING, Reason, Status
 from spongiosa.provenance import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCAN = ["patient_id", "session", "modality"]
+SCAN = list(SCAN_COLUMNS)
 
 #: The stage name under which corrections by readers appear in the exclusions.
 REVIEW = "review"
@@ -49,13 +50,13 @@ def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) ->
     A correction never removes a value: the rows of an excluded level stay, with their status and reason.
     """
     scans = _with_review(_scan_outcomes(tables.stages), overrides)
-    measurements = _sorted(read_tables(tables.measurements), ["level", "region", "side", "variant"])
-    vertebrae = _sorted(read_tables(tables.vertebrae), ["level"])
+    measurements = completed(read_tables(tables.measurements), "measurements")
+    measurements = _sorted(measurements, ["level", "region", "side", "variant"])
     measurements = _with_excluded_levels(measurements, overrides)
     return CohortTables(
         scans=scans,
         series=_sorted(read_tables(tables.series), ["series_key"]),
-        vertebrae=vertebrae,
+        vertebrae=_sorted(completed(read_tables(tables.vertebrae), "vertebrae"), ["label"]),
         measurements=measurements,
         exclusions=_exclusions(scans, measurements),
     )
