@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from spongiosa.config.base import Section
@@ -12,4 +14,30 @@ class ConvertSettings(Section):
 
     fill_missing_slices: bool = Field(
         False, description="Interpolate missing slices linearly (flagged) instead of excluding the scan."
+    )
+    maximum_missing_run: int = Field(
+        2,
+        ge=1,
+        le=50,
+        description="Longest run of neighbouring missing slices that fill_missing_slices may interpolate. [slices]",
+    )
+    spacing_tolerance_mm: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="How far a slice may lie from its place in a regular stack before the spacing counts as uneven. "
+        "Headers round positions. [mm]",
+    )
+    variable_spacing: Literal["resample", "exclude"] = Field(
+        "resample",
+        description="Slices at uneven distances: interpolate them linearly to the usual distance (flagged), as long as "
+        "no gap exceeds series.maximum_slice_spacing_mm, or exclude the scan.",
+    )
+    gantry_tilt: Literal["resample", "exclude"] = Field(
+        "resample",
+        description="A tilted gantry: shift each slice within its plane into an orthogonal grid by linear "
+        "interpolation (flagged), or exclude the scan.",
+    )
+    maximum_megavoxels: float = Field(
+        1000.0, gt=0, le=20_000, description="A volume with more voxels than this is refused. [million voxels]"
     )

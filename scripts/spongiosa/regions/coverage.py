@@ -18,12 +18,37 @@ from spongiosa.volume import FloatArray, Geometry
 #: Edge of the cells into which a boundary voxel is divided.  [mm]
 CELL_MM = 0.5
 
+#: Cells along the smallest edge of a voxel that an oblique plane cuts; fewer alias with the voxels.
+CELLS_PER_VOXEL = 4
+
 
 class Shape(Protocol):
     """Anything that can say how deep points lie inside of it."""
 
     def depth_mm(self, points_mm: FloatArray) -> FloatArray:
         """Depth of LPS points, shape (n, 3), inside the shape: positive inside, 1-Lipschitz.  [mm]"""
+
+
+@dataclass(frozen=True)
+class PlaneAxes:
+    """A plane with its own coordinates: axes u (towards the patient's left) and v (posterior)."""
+
+    point_mm: FloatArray
+    u: FloatArray
+    v: FloatArray
+
+    @property
+    def normal(self) -> FloatArray:
+        """Unit normal, superior for u = left and v = posterior."""
+        return np.cross(self.u, self.v)
+
+    def coordinates_mm(self, points_mm: FloatArray) -> FloatArray:
+        """(u, v, along the normal) of LPS points, shape (..., 3)."""
+        return np.asarray((points_mm - self.point_mm) @ np.stack([self.u, self.v, self.normal]).T)
+
+    def points_mm(self, u_mm: FloatArray, v_mm: FloatArray) -> FloatArray:
+        """LPS points of in-plane coordinates, shape (..., 3)."""
+        return np.asarray(self.point_mm + u_mm[..., None] * self.u + v_mm[..., None] * self.v)
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,28 @@ def coverage(shape: Shape, geometry: Geometry, box: Box, flat_axis: int | None =
     covered = np.flatnonzero(weights)
     indices = np.ravel_multi_index(tuple(voxels[covered].T), geometry.shape).astype(np.int64)
     return VoxelWeights(indices, weights[covered])
+
+
+def plane_coverage(shape: Shape, plane: PlaneAxes, outline_mm: FloatArray, geometry: Geometry) -> VoxelWeights:
+    """Weights of the voxels that an oblique plane cuts inside `shape`, bounded by the LPS points `outline_mm`.
+
+    A voxel's weight is the area that the plane and the shape share with it, in units of the largest section of a voxel
+    with a plane of this tilt.
+    """
+    local = plane.coordinates_mm(outline_mm)
+    (u_low, v_low), (u_high, v_high) = local[:, :2].min(axis=0), local[:, :2].max(axis=0)
+    step = min(geometry.spacing_mm) / CELLS_PER_VOXEL
+    u, v = np.meshgrid(np.arange(u_low, u_high + step, step), np.arange(v_low, v_high + step, step))
+    points = plane.points_mm(u.reshape(-1), v.reshape(-1))
+    points = points[shape.depth_mm(points) >= 0]
+    voxels = np.rint(geometry.indices_zyx(points)).astype(np.int64)
+    voxels = voxels[((voxels >= 0) & (voxels < geometry.shape)).all(axis=1)]
+    indices, counts = np.unique(np.ravel_multi_index(tuple(voxels.T), geometry.shape), return_counts=True)
+    tilt = np.abs(np.asarray(geometry.direction).T @ plane.normal)
+    across = int(np.argmax(tilt))
+    section_mm2 = geometry.voxel_volume_mm3 / geometry.spacing_mm[across] / tilt[across]
+    weights = np.minimum(counts * step**2 / section_mm2, 1.0)
+    return VoxelWeights(indices.astype(np.int64), weights.astype(np.float32))
 
 
 def _cell_offsets(spacing_zyx: FloatArray) -> FloatArray:

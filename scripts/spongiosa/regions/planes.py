@@ -9,8 +9,7 @@ import numpy as np
 
 from spongiosa.anatomy.frame import unit_vector
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
-from spongiosa.regions.coverage import Box, Shape, VoxelWeights, coverage
-from spongiosa.regions.shapes import Intersection, PlaneAxes, Slab
+from spongiosa.regions.coverage import Box, PlaneAxes, Shape, VoxelWeights, coverage, plane_coverage
 from spongiosa.volume import FloatArray, Geometry
 
 Height = Literal["superior", "mid", "inferior"]
@@ -18,6 +17,9 @@ PlaneKind = Literal["axial", "endplate"]
 
 #: Bony endplate with its subchondral bone that no plane of measurement may touch.  [mm]
 ENDPLATE_THICKNESS_MM = 1.0
+
+#: A voxel that an oblique plane cuts reaches a whole voxel beyond it, and a label map misplaces the endplate by half.
+VOXELS_FROM_ENDPLATE = 1.5
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,13 @@ class SlicePlane:
     def weights(self, shape: Shape, outline_mm: FloatArray) -> VoxelWeights:
         """What `shape`, bounded by the LPS points `outline_mm`, covers in this plane.
 
-        On a native slice the weights are those of the displayed slice; in an oblique plane, those of a layer that is
-        one voxel thick, so that noise and number of voxels are comparable.
+        On a native slice the weights are those of the displayed slice; in an oblique plane, the share of each voxel's
+        section with the plane.
         """
         if self.slice_axis is not None and self.slice_index is not None:
             box = Box.around(outline_mm, self.geometry).restricted(self.slice_axis, self.slice_index)
             return coverage(shape, self.geometry, box, flat_axis=self.slice_axis)
-        half = voxel_extent_mm(self.geometry, self.axes.normal) / 2
-        layer = np.concatenate([outline_mm - half * self.axes.normal, outline_mm + half * self.axes.normal])
-        return coverage(Intersection((shape, Slab(self.axes, half))), self.geometry, Box.around(layer, self.geometry))
+        return plane_coverage(shape, self.axes, outline_mm, self.geometry)
 
 
 def measurement_plane(body: VertebralBody, height: Height, kind: PlaneKind, endplate_offset_mm: float) -> SlicePlane:
@@ -48,7 +48,7 @@ def measurement_plane(body: VertebralBody, height: Height, kind: PlaneKind, endp
 
     Near an endplate the plane lies `endplate_offset_mm` from the endplate's surface on the body's axis.  Of native
     slices, the first that is not nearer is taken: a thick slice that is nearer would contain the endplate.  An oblique
-    layer, whose voxels reach up to a whole voxel beyond its middle, keeps clear of the endplate likewise.
+    plane, whose voxels reach up to a whole voxel beyond it, keeps clear of the endplate likewise.
     """
     frame = body.frame
     superior_mm, inferior_mm = (body.surface_on_axis_mm(is_superior) for is_superior in (True, False))
@@ -60,7 +60,8 @@ def measurement_plane(body: VertebralBody, height: Height, kind: PlaneKind, endp
     surface = frame.to_lps_mm(np.array([0.0, 0.0, superior_mm if is_superior else inferior_mm]))
     inward = -1.0 if is_superior else 1.0
     if kind == "endplate":
-        offset_mm = max(endplate_offset_mm, voxel_extent_mm(body.grid, normal) + ENDPLATE_THICKNESS_MM)
+        reach_mm = VOXELS_FROM_ENDPLATE * voxel_extent_mm(body.grid, normal)
+        offset_mm = max(endplate_offset_mm, reach_mm + ENDPLATE_THICKNESS_MM)
         return _oblique(body, surface + inward * offset_mm * normal, normal)
     slice_normal, _ = _slice_normal(body.grid)
     along_slices_mm = endplate_offset_mm / max(float(slice_normal @ normal), 0.5)

@@ -6,30 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spongiosa.regions.coverage import Shape
+from spongiosa.regions.coverage import PlaneAxes, Shape
 from spongiosa.volume import FloatArray
-
-
-@dataclass(frozen=True)
-class PlaneAxes:
-    """A plane with its own coordinates: `right_handed` axes u (towards the patient's left) and v (posterior)."""
-
-    point_mm: FloatArray
-    u: FloatArray
-    v: FloatArray
-
-    @property
-    def normal(self) -> FloatArray:
-        """Unit normal, superior for u = left and v = posterior."""
-        return np.cross(self.u, self.v)
-
-    def coordinates_mm(self, points_mm: FloatArray) -> FloatArray:
-        """(u, v, along the normal) of LPS points, shape (..., 3)."""
-        return np.asarray((points_mm - self.point_mm) @ np.stack([self.u, self.v, self.normal]).T)
-
-    def points_mm(self, u_mm: FloatArray, v_mm: FloatArray) -> FloatArray:
-        """LPS points of in-plane coordinates, shape (..., 3)."""
-        return np.asarray(self.point_mm + u_mm[..., None] * self.u + v_mm[..., None] * self.v)
 
 
 @dataclass(frozen=True)

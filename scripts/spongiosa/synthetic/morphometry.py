@@ -79,15 +79,15 @@ _TABLE = {level: VertebraDimensions(*row) for level, row in _ROWS.items()}
 SACRAL_SEGMENTS = (
     # height, width at its top, depth at its top (mm), tilt relative to the sacral slope (degrees)
     (29.0, 50.0, 33.0, 4.0),
-    (25.0, 37.0, 22.0, 10.0),
-    (21.0, 30.0, 16.0, 2.0),
-    (18.0, 27.0, 12.0, -20.0),
-    (16.0, 24.0, 10.0, -40.0),
+    (25.0, 37.0, 22.0, 7.0),
+    (21.0, 30.0, 16.0, -8.0),
+    (18.0, 27.0, 12.0, -28.0),
+    (16.0, 24.0, 10.0, -45.0),
 )
 """Sacral bodies S1-S5 at 1.70 m, rounded, drawn after the CT of an adult; no series gives all of them."""
 
 # Women's vertebrae are smaller at equal stature, most in width (Zhou 2000; Panjabi 1992, both sexes against men).
-_ACROSS = {"F": 0.965, "M": 1.035}
+_ACROSS = {"F": 0.975, "M": 1.065}
 _REFERENCE_STATURE_M = 1.70
 
 _DENSITY_TREND = {"T10": 1.16, "T11": 1.12, "T12": 1.08, "L1": 1.03, "L2": 1.0, "L3": 0.97, "L4": 1.0, "L5": 1.04}

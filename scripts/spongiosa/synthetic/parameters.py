@@ -43,9 +43,11 @@ class PatientParameters:
     posterior_density_factor: float = 1.25
     """Trabecular density of pedicles and posterior elements relative to the body."""
 
-    cortical_thickness_mm: float = 0.6
-    endplate_thickness_mm: float = 0.7
-    posterior_cortical_thickness_mm: float = 1.4
+    cortical_thickness_mm: float = 0.5
+    endplate_thickness_mm: float = 0.6
+    posterior_cortical_thickness_mm: float = 0.9
+    cortical_thickness_variation: float = 0.45
+    """Relative standard deviation of the thickness of the compact bone from place to place."""
 
     lordosis_deg: float = 46.0
     """Cobb angle, superior endplate of L1 to superior endplate of S1."""

@@ -26,7 +26,8 @@ AIR_HU = -1000.0
 class SyntheticPatient:
     """A patient as a continuous field in LPS mm, origin at the centre of the body of L3.
 
-    `vertebrae` runs from T1 to S1 by level name; `surroundings` are laid down before the vertebrae.
+    `vertebrae` runs from T1 to S1 by level name; `surroundings` are laid down before the vertebrae,
+    `inclusions` after them.
     """
 
     parameters: PatientParameters
@@ -35,10 +36,11 @@ class SyntheticPatient:
     trunk: Trunk
     vertebrae: dict[str, Vertebra]
     surroundings: list[Structure]
+    inclusions: list[Structure]
 
     def paint(self, canvas: Canvas, tissues: Tissues) -> None:
         """Lay the whole patient over a canvas."""
-        for structure in (*self.surroundings, *self.vertebrae.values()):
+        for structure in (*self.surroundings, *self.vertebrae.values(), *self.inclusions):
             structure.paint(canvas, tissues)
 
     def hu_at(self, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
@@ -85,7 +87,17 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
         for k, level in enumerate(curve.levels)
     }
     vertebrae["S1"] = _sacrum(curve, sacrum, p, scale, streams[5])
-    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings)
+    inclusions: list[Structure] = [*pelvis.sacral_disc_remnants(curve.sacral_frames, scale)]
+    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings, inclusions)
+
+
+def _cortex(p: PatientParameters) -> CorticalThickness:
+    return CorticalThickness(
+        p.cortical_thickness_mm,
+        p.endplate_thickness_mm,
+        p.posterior_cortical_thickness_mm,
+        p.cortical_thickness_variation,
+    )
 
 
 def _bone(level: str, p: PatientParameters, seed: int) -> BoneTexture:
@@ -110,7 +122,7 @@ def _vertebra(level: str, curve: SpineCurve, body: BodyShape, p: PatientParamete
         arch=list(posterior_elements(level, size, body)),
         pedicles=pedicle_axes(size, body),
         bone=_bone(level, p, seed),
-        cortex=CorticalThickness(p.cortical_thickness_mm, p.endplate_thickness_mm, p.posterior_cortical_thickness_mm),
+        cortex=_cortex(p),
     )
 
 
@@ -123,6 +135,6 @@ def _sacrum(curve: SpineCurve, body: BodyShape, p: PatientParameters, scale: flo
         arch=pelvis.sacral_arch(curve.sacral_frames, scale),
         pedicles={},
         bone=_bone("S1", p, seed),
-        cortex=CorticalThickness(p.cortical_thickness_mm, p.endplate_thickness_mm, p.posterior_cortical_thickness_mm),
+        cortex=_cortex(p),
         has_basivertebral_vein=False,
     )

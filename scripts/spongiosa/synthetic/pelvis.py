@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS
 from spongiosa.synthetic.sampling import Frame
 from spongiosa.synthetic.shapes import Bar, Ellipsoid, Solid
-from spongiosa.synthetic.structures import BonePlate
+from spongiosa.synthetic.structures import BonePlate, Mixture, SoftBody
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 _SIDES = (1.0, -1.0)
@@ -48,8 +48,8 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
     for sign in _SIDES:
         local = [
             # ala of S1, its slope down to the sacroiliac joint, lateral mass of S2 and S3
-            (((16, 5, -2), (43, 13, -6)), 14.0, 13.0, (0, 0, 1)),
-            (((22, 12, -14), (44, 22, -16)), 14.0, 11.0, (0, 0, 1)),
+            (((16, 5, -2), (46, 15, -6)), 15.0, 13.0, (0, 0, 1)),
+            (((22, 12, -14), (47, 24, -16)), 15.0, 11.0, (0, 0, 1)),
             (((10, s2[1] / scale, s2[2] / scale), (37, s2[1] / scale + 8, s2[2] / scale)), 14.0, 8.0, (0, 0, 1)),
             (((8, s3[1] / scale, s3[2] / scale), (27, s3[1] / scale + 4, s3[2] / scale)), 11.0, 6.0, (0, 0, 1)),
             # pedicle, superior facet, lamina
@@ -75,12 +75,11 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
 
 
 # Control points of the iliac wing relative to the centre of S1, left side, mm at 1.70 m: base below, crest above.
-_BASE = np.array(
-    [(44, 40, -32), (54, 22, -42), (66, 4, -52), (78, -16, -58), (90, -34, -56), (98, -48, -46)], dtype=float
-)
+_BASE = np.array([(50, 46, -30), (56, 28, -42), (60, 8, -52), (72, -14, -58), (87, -34, -56), (96, -48, -46)], dtype=float)
 _CREST = np.array(
-    [(43, 56, -4), (58, 44, 30), (84, 18, 52), (108, -14, 54), (120, -40, 40), (120, -58, 12)], dtype=float
+    [(46, 58, 4), (59, 46, 34), (88, 18, 53), (110, -14, 54), (121, -40, 40), (120, -58, 12)], dtype=float
 )
+_SHEET_BARS = 17
 
 
 def iliac_wings(centre_of_s1: NDArray[np.float64], scale: float, density_mg_cm3: float) -> list[BonePlate]:
@@ -88,19 +87,39 @@ def iliac_wings(centre_of_s1: NDArray[np.float64], scale: float, density_mg_cm3:
     plates = []
     for sign in _SIDES:
         mirror = np.array([sign, 1.0, 1.0]) * scale
-        base, crest = _BASE * mirror + centre_of_s1, _CREST * mirror + centre_of_s1
-        along = crest[1:] - crest[:-1]
-        solids: list[Solid] = []
-        for k in range(len(base)):
-            side = along[min(k, len(along) - 1)]
-            solids.append(Bar(_tuple(base[k]), _tuple(crest[k]), 15.0 * scale, 3.6 * scale, _tuple(side)))
-        solids.extend(Bar(_tuple(a), _tuple(b), 6.0 * scale, 6.0 * scale) for a, b in pairwise(crest))
+        base, crest = (_resampled(points) * mirror + centre_of_s1 for points in (_BASE, _CREST))
+        along = np.gradient(crest, axis=0)
+        solids: list[Solid] = [
+            Bar(_tuple(low), _tuple(high), 11.0 * scale, 3.4 * scale, _tuple(side))
+            for low, high, side in zip(base, crest, along, strict=True)
+        ]
+        solids.extend(Bar(_tuple(a), _tuple(b), 5.5 * scale, 5.5 * scale) for a, b in pairwise(crest[::2]))
+        # the auricular part behind the sacroiliac joint
+        joint = centre_of_s1 + mirror * np.array([[61.0, 38.0, -18.0], [66.0, 4.0, -18.0]])
+        solids.append(Bar(_tuple(joint[0]), _tuple(joint[1]), 20.0 * scale, 6.5 * scale, (0.0, 0.0, 1.0)))
         head = centre_of_s1 + mirror * np.array([88.0, -24.0, -104.0])
-        pillar = Bar(_tuple(base[3]), _tuple(head + np.array([sign * 6.0, 0, 22.0])), 20.0 * scale, 12.0 * scale)
+        pillar = Bar(_tuple(base[_SHEET_BARS // 2 + 1]), _tuple(head + np.array([sign * 6.0, 0, 22.0])), 20.0 * scale, 12.0 * scale)
         plates.append(BonePlate([*solids, pillar], 1.8, density_mg_cm3, 0.6))
         plates.append(BonePlate([Ellipsoid(_tuple(head), (23.0 * scale,) * 3)], 1.2, density_mg_cm3 * 2.0, 0.6))
     return plates
 
 
+def _resampled(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evenly spread points along a control polygon, shape (17, 3)."""
+    old, new = np.linspace(0.0, 1.0, len(points)), np.linspace(0.0, 1.0, _SHEET_BARS)
+    return np.column_stack([np.interp(new, old, points[:, k]) for k in range(3)])
+
+
 def _tuple(point: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(point[0]), float(point[1]), float(point[2])
+
+
+def sacral_disc_remnants(frames: tuple[Frame, ...], scale: float) -> list[SoftBody]:
+    """Remnants of the discs S1/S2 and S2/S3 inside the fused sacrum; laid down after it."""
+    remnants = []
+    for k, (half_width, half_depth, half_height) in ((1, (13.0, 8.0, 2.2)), (2, (8.0, 5.0, 1.4))):
+        frame = frames[k]
+        top = frame.to_lps(np.array([[0.0, 0.0, scale * SACRAL_SEGMENTS[k][0] / 2.0]]))[0]
+        ellipsoid = Ellipsoid((0.0, 0.0, 0.0), (scale * half_width, scale * half_depth, scale * half_height))
+        remnants.append(SoftBody([ellipsoid], Mixture("disc"), 1.0, None, Frame(top, frame.axes)))
+    return remnants

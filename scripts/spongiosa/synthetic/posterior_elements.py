@@ -141,11 +141,11 @@ def _spinous_process(level: str, size: VertebraDimensions, roof: float) -> Bar:
     """Lumbar: a tall plate straight back; thoracic: longer and sloping down, most at T5-T8."""
     start_w = -0.30 * size.posterior_height_mm
     if level.startswith("L"):
-        drop, tall, thick = -7.0, 0.33 * size.posterior_height_mm, 3.0
+        drop, tall, thick = -7.0, 0.27 * size.posterior_height_mm, 3.0
     else:
         number = int(level[1:])
         drop = {10: -20.0, 11: -15.0, 12: -10.0}.get(number, -26.0 if 5 <= number <= 8 else -20.0)
-        tall, thick = 0.27 * size.posterior_height_mm, 2.8
+        tall, thick = 0.23 * size.posterior_height_mm, 2.8
     end = (0.0, roof + size.spinous_length_mm - tall * 0.6, start_w + drop)
     return Bar((0.0, roof + 4.0, start_w), end, thick, tall, (1.0, 0.0, 0.0), 0.95)
 

@@ -57,9 +57,9 @@ def _erector(curve: SpineCurve, sign: float, scale: float) -> list[Solid]:
     points, sizes = [], []
     for level in curve.levels:
         origin, lumbar = curve.frames[level].origin_mm, level.startswith("L")
-        x, y, half = (36, 52, (33, 21)) if lumbar else (27, 50, (25, 14))
+        x, y, half = (38, 52, (37, 27)) if lumbar else (28, 52, (27, 17))
         if level in ("T11", "T12"):
-            x, y, half = 32, 52, (29, 18)
+            x, y, half = 33, 53, (32, 22)
         points.append((origin[0] + sign * x * scale, origin[1] + y * scale, float(origin[2])))
         sizes.append((half[0] * scale, half[1] * scale))
     low = curve.sacral_frames[1].origin_mm
@@ -193,17 +193,17 @@ def _bowel(curve: SpineCurve, trunk: Trunk, scale: float, seed: int) -> list[Str
     rng = np.random.default_rng(seed)
     structures: list[Structure] = []
     z_top, z_low = float(curve.frames["L1"].origin_mm[2]), float(curve.sacral_frames[1].origin_mm[2]) - 40.0
-    for _ in range(46):
+    for _ in range(120):
         z = float(rng.uniform(z_low, z_top))
         width, depth = (float(h) for h in trunk.half_axes(np.array(z)))
         front = trunk.back_mm - 2.0 * depth + trunk.subcutaneous_mm + trunk.wall_mm
         back = min(-48.0 * scale, front + 90.0)
-        x = float(rng.uniform(-0.55, 0.55) * width)
+        x = float(rng.uniform(-0.62, 0.62) * width)
         y = float(rng.uniform(front + 14.0, back)) if back > front + 14.0 else front + 14.0
         half = rng.uniform(12.0, 20.0, 3) * scale
         shape = (float(half[0]), float(half[1]), float(half[2]))
         structures.append(SoftBody([Ellipsoid((x, y, z), shape)], Mixture("bowel"), 4.0, trunk.cavity_depth))
-        if rng.random() < 0.3:
+        if rng.random() < 0.22:
             gas: list[Solid] = [
                 Ellipsoid((x, y - 0.35 * shape[1], z), (shape[0] * 0.75, shape[1] * 0.5, shape[2] * 0.75))
             ]

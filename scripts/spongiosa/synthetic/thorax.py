@@ -37,7 +37,7 @@ def ribs(curve: SpineCurve, trunk: Trunk, parameters: PatientParameters) -> list
             points = _rib_points(curve, trunk, level, sign, length * p.stature_m / 1.70)
             flat = 3.2 if level in ("T12", "L1") else 3.8
             half = [(flat, flat + 1.8)] * len(points)
-            chains.append(BoneChain(chain(points, half), 1.0, 90.0, 0.3))
+            chains.append(BoneChain(chain(points, half), 0.8, 90.0, 0.3))
     return chains
 
 

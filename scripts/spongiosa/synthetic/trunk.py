@@ -19,7 +19,7 @@ _HALF_DEPTHS = np.array([112.0, 114.0, 110.0, 104.0, 110.0, 114.0, 100.0, 80.0, 
 # How much each grows per kg/m2: most at the waist.
 _WIDTH_GAIN = np.array([2.5, 3.0, 3.8, 4.2, 3.2, 2.2, 1.8, 1.2, 0.8])
 _DEPTH_GAIN = np.array([2.0, 2.6, 3.6, 4.4, 3.4, 2.4, 1.6, 1.2, 0.8])
-_BACK_MM = 90.0
+_BACK_MM = 95.0
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class CorticalThickness:
     wall_mm: float
     endplate_mm: float
     posterior_mm: float
+    variation: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ class Vertebra:
             body[part] = distance
             shell = np.where(wall > cap, np.float32(self.cortex.wall_mm), np.float32(self.cortex.endplate_mm))
             thickness[part] = np.where(distance < arch[part], shell, thickness[part])
-        return smooth_union(body, arch, _PEDICLE_FILLET_MM), body, arch, thickness
+        whole = smooth_union(body, arch, _PEDICLE_FILLET_MM)
+        near = np.abs(whole) < 3.0
+        patches = noise_at(window.u[near], window.v[near], window.w[near], 3.0, self.bone.seed + 2)
+        thickness[near] *= np.clip(1.0 + np.float32(self.cortex.variation) * patches, 0.3, 2.5)
+        return whole, body, arch, thickness
 
     def density(self, u: Floats, v: Floats, w: Floats) -> Floats:
         """Density of the spongy bone of the body at points, mg/cm3: regional trend, texture, basivertebral vein.
