@@ -1,0 +1,86 @@
+"""Whether a series can be measured at all, judged by its headers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from spongiosa.config.series import SeriesSettings
+from spongiosa.dicom.grouping import is_localizer
+from spongiosa.dicom.headers import FrameHeader
+from spongiosa.dicom.privacy import known_modality
+from spongiosa.dicom.record import SeriesGeometry
+from spongiosa.outcome import Excluded, Reason
+
+_IMAGE_CLASSES: Final = {
+    "CT": frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}),
+    "MR": frozenset({"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}),
+}
+_NOT_A_SCAN: Final = frozenset({"MIP", "MINIP", "PROJECTION", "SCREEN", "SAVE", "DOSE", "VRT", "SSD", "RENDERED"})
+_HU_TYPES: Final = frozenset({"", "HU", "US"})
+
+
+def refuse_several_patients(frames: Sequence[FrameHeader]) -> None:
+    """Raises `Excluded(SEVERAL_PATIENTS)` where ids differ, or, without ids, names and birth dates."""
+    identifiers = {frame.patient[0] for frame in frames if frame.patient[0]}
+    names = {frame.patient[1:] for frame in frames if any(frame.patient[1:])}
+    patients = len(identifiers) or len(names)
+    if patients > 1:
+        raise Excluded(
+            Reason.SEVERAL_PATIENTS,
+            f"The input mixes images of {patients} patients; give each patient a folder of their own.",
+        )
+
+
+def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | None:
+    """Why images of this kind are not measured, or None."""
+    wanted, found = modality.upper(), frames[0].modality
+    if found != wanted:
+        return Excluded(
+            Reason.WRONG_MODALITY,
+            f"The images are {known_modality(found)}, while the manifest asks for {wanted}.",
+        )
+    if all(is_localizer(frame) for frame in frames):
+        return Excluded(Reason.LOCALIZER_ONLY, f"The {len(frames)} images are localizers (scouts) for planning.")
+    is_picture = any(frame.sop_class and frame.sop_class not in _IMAGE_CLASSES[wanted] for frame in frames)
+    if is_picture or any(frame.samples_per_pixel != 1 for frame in frames):
+        return Excluded(Reason.NO_SUITABLE_SERIES, "The images are pictures (secondary captures), not measurements.")
+    words = {word for frame in frames for value in frame.image_type for word in value.split()}
+    if words & _NOT_A_SCAN:
+        return Excluded(Reason.NO_SUITABLE_SERIES, "The images are projections or renderings, not slices.")
+    if wanted == "CT" and any(frame.rescale_type not in _HU_TYPES for frame in frames):
+        return Excluded(Reason.NO_SUITABLE_SERIES, "The values are not Hounsfield units (a material or spectral map).")
+    if wanted == "CT" and any(frame.rescale_intercept is None for frame in frames):
+        return Excluded(
+            Reason.HEADER_INCOMPLETE,
+            "The images do not state the rescale intercept, so their values have no Hounsfield scale; export the "
+            "original images.",
+        )
+    return None
+
+
+def fault_of_size(
+    slices: int, images: int, geometry: SeriesGeometry | None, settings: SeriesSettings
+) -> Excluded | None:
+    """Why a series of this size is not measured, or None."""
+    if slices < settings.minimum_slices:
+        together = f"The {images} images lie at {slices} position{'s' if slices > 1 else ''}" + (
+            ": repeated images of one place (a bolus or perfusion series?), not a volume"
+            if images > slices and slices == 1
+            else f"; at least {settings.minimum_slices} are needed (series.minimum_slices)"
+        )
+        return Excluded(Reason.TOO_FEW_SLICES, together + ".")
+    if geometry and geometry.slice_spacing_mm and geometry.slice_spacing_mm > settings.maximum_slice_spacing_mm:
+        return Excluded(
+            Reason.NO_SUITABLE_SERIES,
+            f"The slices lie {geometry.slice_spacing_mm:.1f} mm apart, more than the "
+            f"{settings.maximum_slice_spacing_mm:g} mm of series.maximum_slice_spacing_mm.",
+        )
+    return None
+
+
+def modalities_found(frames: Sequence[FrameHeader]) -> str:
+    """`MR (12 images), SR (1 image)`."""
+    counts = Counter(known_modality(frame.modality) for frame in frames)
+    return ", ".join(f"{name} ({count} image{'s' if count > 1 else ''})" for name, count in sorted(counts.items()))
