@@ -75,7 +75,9 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
 
 
 # Control points of the iliac wing relative to the centre of S1, left side, mm at 1.70 m: base below, crest above.
-_BASE = np.array([(50, 46, -30), (56, 28, -42), (60, 8, -52), (72, -14, -58), (87, -34, -56), (96, -48, -46)], dtype=float)
+_BASE = np.array(
+    [(50, 46, -30), (56, 28, -42), (60, 8, -52), (72, -14, -58), (87, -34, -56), (96, -48, -46)], dtype=float
+)
 _CREST = np.array(
     [(46, 58, 4), (59, 46, 34), (88, 18, 53), (110, -14, 54), (121, -40, 40), (120, -58, 12)], dtype=float
 )
@@ -98,7 +100,12 @@ def iliac_wings(centre_of_s1: NDArray[np.float64], scale: float, density_mg_cm3:
         joint = centre_of_s1 + mirror * np.array([[61.0, 38.0, -18.0], [66.0, 4.0, -18.0]])
         solids.append(Bar(_tuple(joint[0]), _tuple(joint[1]), 20.0 * scale, 6.5 * scale, (0.0, 0.0, 1.0)))
         head = centre_of_s1 + mirror * np.array([88.0, -24.0, -104.0])
-        pillar = Bar(_tuple(base[_SHEET_BARS // 2 + 1]), _tuple(head + np.array([sign * 6.0, 0, 22.0])), 20.0 * scale, 12.0 * scale)
+        pillar = Bar(
+            _tuple(base[_SHEET_BARS // 2 + 1]),
+            _tuple(head + np.array([sign * 6.0, 0, 22.0])),
+            20.0 * scale,
+            12.0 * scale,
+        )
         plates.append(BonePlate([*solids, pillar], 1.8, density_mg_cm3, 0.6))
         plates.append(BonePlate([Ellipsoid(_tuple(head), (23.0 * scale,) * 3)], 1.2, density_mg_cm3 * 2.0, 0.6))
     return plates
