@@ -1,0 +1,89 @@
+"""From regions to the rows of measurements.parquet."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from spongiosa.anatomy.frame import SpineDescription, Vertebra
+from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.extract import ExtractSettings
+from spongiosa.density import calibrate
+from spongiosa.density.line import DensityLine
+from spongiosa.density.measure import COLUMNS, measure_regions
+from spongiosa.outcome import Reason
+from spongiosa.regions.coverage import VoxelWeights
+from spongiosa.regions.region import Region, RegionSet
+from spongiosa.volume import Geometry, Volume
+
+GRID = Geometry((10, 10, 10), (0.5, 0.5, 2.0), (0.0, 0.0, 0.0), np.eye(3))
+SPINE = SpineDescription("labels", 0.95, (Vertebra(22, "L3", None, 0.8, flags=("sclerosis",)),))
+ACQUISITION = {"kvp": 120.0, "kernel": "B30f", "manufacturer": "X", "slice_thickness_mm": 2.0, "contrast_phase": None}
+
+
+def weights_of(count: int, weight: float = 1.0) -> VoxelWeights:
+    return VoxelWeights(np.arange(count, dtype=np.int64), np.full(count, weight, np.float32))
+
+
+@pytest.fixture
+def volume() -> Volume:
+    hu = np.random.default_rng(3).normal(110, 20, 1000).reshape(10, 10, 10)
+    return Volume(hu.astype(np.int16), GRID)
+
+
+def measure(volume: Volume, *regions: Region, calibration: CalibrationSettings | None = None):
+    return measure_regions(
+        volume,
+        RegionSet(GRID, regions),
+        SPINE,
+        ACQUISITION,
+        calibration or CalibrationSettings(),
+        ExtractSettings(minimum_effective_voxels=20),
+    )
+
+
+def test_a_measured_row_says_what_was_measured_and_how_it_was_made(volume):
+    region = Region("L3", "body_trabecular", weights=weights_of(400, 0.5), insets={"inset_4mm": weights_of(500)})
+    (row,) = measure(volume, region)
+    assert tuple(row) == COLUMNS
+    assert row["hu_mean"] == pytest.approx(volume.voxels.reshape(-1)[:400].mean())
+    assert row["hu_mean_inset_4mm"] == pytest.approx(volume.voxels.reshape(-1)[:500].mean())
+    assert row["hu_mean_inset_6mm"] is None
+    assert (row["voxels"], row["effective_voxels"], row["volume_mm3"]) == (400, 200.0, 100.0)  # 0.5 mm3 per voxel
+    assert (row["status"], row["reason"], row["side"], row["variant"]) == ("ok", None, "none", "default")
+    assert (row["kvp"], row["localiser"], row["localiser_confidence"]) == (120.0, "labels", 0.8)
+    assert row["flags"] == ["sclerosis"]
+
+
+def test_without_a_calibration_there_is_no_density(volume):
+    (row,) = measure(volume, Region("L3", "body_trabecular", weights=weights_of(400)))
+    assert row["calibration_method"] == "none"
+    assert {row[name] for name in COLUMNS if name.startswith("vbmd")} == {None}
+
+
+def test_a_density_line_turns_mean_and_spread_into_density(volume, monkeypatch):
+    """vBMD is linear in HU, so its mean is the line at the mean, and its SD that of HU times the slope."""
+    line = DensityLine(0.8, -5.0, "K2HPO4", "phantom", r2=0.999)
+    monkeypatch.setitem(calibrate.METHODS, "none", lambda: line)
+    (row,) = measure(volume, Region("L3", "body_trabecular", weights=weights_of(400)))
+    assert row["vbmd_mean_mg_cm3"] == pytest.approx(0.8 * row["hu_mean"] - 5.0)
+    assert row["vbmd_sd_mg_cm3"] == pytest.approx(0.8 * row["hu_sd"])
+    assert (row["vbmd_material"], row["calibration_slope"], row["calibration_r2"]) == ("K2HPO4", 0.8, 0.999)
+
+
+def test_too_few_effective_voxels_give_a_reason_and_never_a_number(volume):
+    (row,) = measure(volume, Region("L3", "ellipse_mid", weights=weights_of(39, 0.5)))
+    assert (row["status"], row["reason"]) == ("excluded", Reason.REGION_TOO_SMALL)
+    assert {row[name] for name in COLUMNS if name.startswith("hu_")} == {None}
+    assert row["effective_voxels"] == pytest.approx(19.5)
+
+
+def test_a_region_that_was_not_placed_passes_its_reason_on(volume):
+    (row,) = measure(volume, Region("L5", "ellipse_mid", reason=Reason.LEVEL_TRUNCATED, detail="cut"))
+    assert (row["status"], row["reason"], row["hu_mean"]) == ("excluded", Reason.LEVEL_TRUNCATED, None)
+    assert row["localiser_confidence"] is None
+
+
+def test_regions_of_another_grid_are_refused(volume):
+    other = replace(GRID, origin_mm=(5.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="grid of the scan"):
+        measure_regions(volume, RegionSet(other, ()), SPINE, ACQUISITION, CalibrationSettings(), ExtractSettings())
