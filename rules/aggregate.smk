@@ -17,23 +17,23 @@ rule aggregate_cohort:
         patients=results("cohort/patients.parquet"),
         patients_csv=results("cohort/patients.csv"),
         exclusions=results("cohort/exclusions.parquet"),
+    log:
+        logs("aggregate_cohort.log"),
+    benchmark:
+        benchmarks("aggregate_cohort.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("aggregate_cohort"),
     params:
         settings=section("aggregate", "clinical"),
         code=code_hash("aggregate_cohort"),
         overrides=PLAN.cohort_overrides(),
         clinical_table=table_fingerprint(CONFIGURATION.clinical.table),
         pseudonymise=CONFIGURATION.cohort.pseudonymise,
-    threads: 1
-    log:
-        logs("aggregate_cohort.log"),
-    benchmark:
-        benchmarks("aggregate_cohort.tsv")
-    resources:
-        mem_mb=memory_for("aggregate_cohort"),
     message:
         "Joining the tables of all units"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/aggregate_cohort.py"
 
@@ -42,19 +42,19 @@ rule aggregate_cohort:
 rule refresh_inputs:
     output:
         touch(temp(results("units/refreshed"))),
-    params:
-        configuration=CONFIGURATION.model_dump(mode="json"),
-    threads: 1
     log:
         logs("refresh_inputs.log"),
     benchmark:
         benchmarks("refresh_inputs.tsv")
-    resources:
-        mem_mb=1000,
-    message:
-        "Looking at the sizes and times of all inputs"
     conda:
         "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        configuration=CONFIGURATION.model_dump(mode="json"),
+    message:
+        "Looking at the sizes and times of all inputs"
     script:
         "../scripts/refresh_inputs.py"
 
@@ -63,19 +63,19 @@ rule refresh_inputs:
 rule retry_failed:
     output:
         touch(temp(results("units/retried"))),
-    params:
-        output_dir=CONFIGURATION.output_dir,
-        units=UNITS,
-    threads: 1
     log:
         logs("retry_failed.log"),
     benchmark:
         benchmarks("retry_failed.tsv")
-    resources:
-        mem_mb=1000,
-    message:
-        "Forgetting failed scans"
     conda:
         "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        output_dir=CONFIGURATION.output_dir,
+        units=UNITS,
+    message:
+        "Forgetting failed scans"
     script:
         "../scripts/retry_failed.py"

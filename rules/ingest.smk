@@ -2,22 +2,22 @@ rule index_series:
     output:
         scans=results("units/{unit}/index_series.parquet"),
         series=results("units/{unit}/series.parquet"),
+    log:
+        logs("index_series/{unit}.log"),
+    benchmark:
+        benchmarks("index_series/{unit}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("index_series"),
     params:
         settings=section("series"),
         code=code_hash("index_series"),
         scans=scans_of("index_series"),
         output_dir=CONFIGURATION.output_dir,
-    threads: 1
-    log:
-        logs("index_series/{unit}.log"),
-    benchmark:
-        benchmarks("index_series/{unit}.tsv")
-    resources:
-        mem_mb=memory_for("index_series"),
     message:
         "Reading the DICOM headers of unit {wildcards.unit}"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/index_series.py"
 
@@ -27,21 +27,21 @@ rule convert_scan:
         scans=results("units/{unit}/index_series.parquet"),
     output:
         scans=results("units/{unit}/convert_scan.parquet"),
+    log:
+        logs("convert_scan/{unit}.log"),
+    benchmark:
+        benchmarks("convert_scan/{unit}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("convert_scan"),
     params:
         settings=section("series", "convert"),
         code=code_hash("convert_scan"),
         scans=scans_of("convert_scan"),
         output_dir=CONFIGURATION.output_dir,
-    threads: 1
-    log:
-        logs("convert_scan/{unit}.log"),
-    benchmark:
-        benchmarks("convert_scan/{unit}.tsv")
-    resources:
-        mem_mb=memory_for("convert_scan"),
     message:
         "Converting the scans of unit {wildcards.unit}"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/convert_scan.py"

@@ -3,22 +3,22 @@ rule draw_review:
         scans=results("units/{unit}/mask_regions.parquet"),
     output:
         scans=results("units/{unit}/draw_review.parquet"),
+    log:
+        logs("draw_review/{unit}.log"),
+    benchmark:
+        benchmarks("draw_review/{unit}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("draw_review"),
     params:
         settings=section("review"),
         code=code_hash("draw_review"),
         scans=scans_of("draw_review"),
         output_dir=CONFIGURATION.output_dir,
-    threads: 1
-    log:
-        logs("draw_review/{unit}.log"),
-    benchmark:
-        benchmarks("draw_review/{unit}.tsv")
-    resources:
-        mem_mb=memory_for("draw_review"),
     message:
         "Drawing the review pictures of unit {wildcards.unit}"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/draw_review.py"
 
@@ -28,21 +28,21 @@ rule analyse_study:
         patients=results("cohort/patients.parquet"),
     output:
         audit=results("studies/{study}/audit.json"),
-    params:
-        settings=lambda wildcards: section("thresholds", f"studies.{wildcards.study}"),
-        code=code_hash("analyse_study"),
-        seed=CONFIGURATION.seed,
-    threads: 1
     log:
         logs("analyse_study/{study}.log"),
     benchmark:
         benchmarks("analyse_study/{study}.tsv")
-    resources:
-        mem_mb=memory_for("analyse_study"),
-    message:
-        "Analysing the study {wildcards.study}"
     conda:
         "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("analyse_study"),
+    params:
+        settings=lambda wildcards: section("thresholds", f"studies.{wildcards.study}"),
+        code=code_hash("analyse_study"),
+        seed=CONFIGURATION.seed,
+    message:
+        "Analysing the study {wildcards.study}"
     script:
         "../scripts/analyse_study.py"
 
@@ -58,23 +58,23 @@ rule render_report:
         studies=[results(f"studies/{study}/audit.json") for study in STUDIES],
     output:
         page=results("report/index.html"),
+    log:
+        logs("render_report.log"),
+    benchmark:
+        benchmarks("render_report.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("render_report"),
     params:
         settings=section("report", "thresholds"),
         code=code_hash("render_report"),
         output_dir=CONFIGURATION.output_dir,
         seed=CONFIGURATION.seed,
         config_hash=measuring_hash(CONFIGURATION),
-    threads: 1
-    log:
-        logs("render_report.log"),
-    benchmark:
-        benchmarks("render_report.tsv")
-    resources:
-        mem_mb=memory_for("render_report"),
     message:
         "Writing the report"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/render_report.py"
 
@@ -84,22 +84,22 @@ rule record_run:
         page=results("report/index.html"),
     output:
         run=results("run.json"),
+    log:
+        logs("record_run.log"),
+    benchmark:
+        benchmarks("record_run.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
     params:
         configuration=CONFIGURATION.model_dump(mode="json"),
         code={stage: code_hash(stage) for stage in MEMORY_MB},
         config_hash=measuring_hash(CONFIGURATION),
         output_dir=CONFIGURATION.output_dir,
-    threads: 1
-    log:
-        logs("record_run.log"),
-    benchmark:
-        benchmarks("record_run.tsv")
-    resources:
-        mem_mb=1000,
     message:
         "Recording versions, configuration, seeds and hashes"
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/record_run.py"
 
@@ -112,18 +112,18 @@ rule confirm_cohort:
         run=results("run.json"),
     output:
         confirmed=results("cohort/confirmed.json"),
-    params:
-        code=code_hash("confirm_cohort"),
-    threads: 1
     log:
         logs("confirm_cohort.log"),
     benchmark:
         benchmarks("confirm_cohort.tsv")
-    resources:
-        mem_mb=1000,
-    message:
-        "Looking for scans that failed"
     conda:
         "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("confirm_cohort"),
+    message:
+        "Looking for scans that failed"
     script:
         "../scripts/confirm_cohort.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from spongiosa.cohort.logs import open_log
 from spongiosa.config.studies import StudiesSettings
 from spongiosa.config.thresholds import ThresholdsSettings

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+
 from spongiosa.cohort.logs import open_log
 from spongiosa.provenance import write_json
 

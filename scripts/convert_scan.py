@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import pandas as pd
+
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.convert import ConvertSettings

@@ -1,6 +1,7 @@
 """The code of a stage has one hash: meaning counts, explanation and layout do not."""
 
 import pytest
+
 from spongiosa import code_identity
 from spongiosa.code_identity import SCRIPTS, imported_modules, normalised_code
 

@@ -151,12 +151,18 @@ def to_sitk(volume: Volume) -> Any:
 
 
 def resampled(volume: Volume, geometry: Geometry, interpolation: Interpolation, outside: float) -> Volume:
-    """`volume` on another grid; points outside of it become `outside`."""
+    """`volume` on another grid; points outside of it become `outside`.
+
+    Interpolated values of whole-number images are rounded: ITK would cut them off, which lowers HU by half a unit.
+    """
     import SimpleITK as sitk
 
+    kind = volume.voxels.dtype
+    is_rounded = interpolation != "nearest" and np.issubdtype(kind, np.integer)
+    source = Volume(volume.voxels.astype(np.float32), volume.geometry) if is_rounded else volume
     interpolator = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "cubic": sitk.sitkBSpline}
-    result = sitk.Resample(
-        to_sitk(volume),
+    image = sitk.Resample(
+        to_sitk(source),
         [int(count) for count in geometry.shape[::-1]],
         sitk.Transform(),
         interpolator[interpolation],
@@ -165,7 +171,11 @@ def resampled(volume: Volume, geometry: Geometry, interpolation: Interpolation, 
         [float(value) for value in np.asarray(geometry.direction).ravel()],
         float(outside),
     )
-    return from_sitk(result)
+    result = from_sitk(image)
+    if not is_rounded:
+        return result
+    limits = np.iinfo(kind)
+    return Volume(np.clip(np.rint(result.voxels), limits.min, limits.max).astype(kind), result.geometry)
 
 
 def oriented_lps(volume: Volume) -> Volume:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
 from spongiosa.cohort.schemas import TABLES, arrow_schema
 from spongiosa.density import measure

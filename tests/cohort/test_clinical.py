@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from spongiosa.cohort.clinical import read_clinical
 from spongiosa.cohort.dictionary import clinical_dictionary
 from spongiosa.cohort.faults import InputFaults

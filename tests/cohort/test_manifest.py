@@ -1,6 +1,7 @@
 """The manifest is checked whole: every fault with its row and column."""
 
 import pytest
+
 from spongiosa.cohort.faults import InputFaults
 from spongiosa.cohort.manifest import pseudonym, read_cohort
 from spongiosa.config.cohort import CohortSettings

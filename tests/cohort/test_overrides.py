@@ -1,6 +1,7 @@
 """Corrections by readers are checked and go to the stage that they change."""
 
 import pytest
+
 from spongiosa.cohort.faults import InputFaults
 from spongiosa.cohort.overrides import corrections_of_stage, read_overrides
 

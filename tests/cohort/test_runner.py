@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from spongiosa.cohort.runner import StageRun, Stopped, run_unit, write_unit_rows, write_unit_table
 from spongiosa.cohort.store import Store
 from spongiosa.outcome import Excluded, Reason, Status

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spongiosa.cohort.faults import InputFaults
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
 

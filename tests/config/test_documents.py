@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+
 from spongiosa.config.documents import configuration_schema, configuration_yaml
 from spongiosa.config.loading import known_keys, section_model
 from spongiosa.config.root import Configuration

@@ -1,6 +1,7 @@
 """A wrong configuration is refused with the path of the key, what is allowed, and what was meant."""
 
 import pytest
+
 from spongiosa.config.loading import ConfigurationError, load_configuration
 
 COHORT = {"cohort": {"manifest": "manifest.tsv"}}

@@ -98,6 +98,7 @@ class Project:
 def make_patient(folder: Path, patient_id: str, seed: int, trabecular_density_mg_cm3: float) -> None:
     """A synthetic patient as DICOM with its true label map, small enough for tests."""
     import SimpleITK as sitk
+
     from spongiosa.synthetic.dicom_ct import CtSeries, write_ct_series
     from spongiosa.synthetic.dicom_identity import StudyIdentity
     from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters

@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+
 from spongiosa.provenance import file_digest
 
 pytestmark = pytest.mark.workflow

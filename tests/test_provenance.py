@@ -1,0 +1,56 @@
+"""Files are whole or absent, and equal tables give equal bytes."""
+
+import pandas as pd
+import pytest
+
+from spongiosa.outcome import MEANING, Reason
+from spongiosa.provenance import (
+    changed_versions,
+    digest,
+    file_digest,
+    package_versions,
+    read_tables,
+    write_table,
+    written_whole,
+)
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), written_whole(path) as part:
+        part.write_text("half of the new")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_tables_give_equal_bytes(tmp_path):
+    table = pd.DataFrame({"level": ["L1", "L2"], "hu_mean": [101.5, None], "flags": [["a"], []]})
+    for name in ("one", "two"):
+        write_table(tmp_path / f"{name}.parquet", table)
+    assert file_digest(tmp_path / "one.parquet") == file_digest(tmp_path / "two.parquet")
+
+
+def test_a_column_that_one_table_lacks_is_null_there(tmp_path):
+    write_table(tmp_path / "a.parquet", pd.DataFrame({"x": [1]}))
+    write_table(tmp_path / "b.parquet", pd.DataFrame({"x": [2], "y": ["text"]}))
+    table = read_tables([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    assert table["x"].tolist() == [1, 2]
+    assert table["y"].isna().tolist() == [True, False]
+
+
+def test_changed_versions_are_named():
+    current = package_versions()
+    assert changed_versions(current, current) == []
+    assert changed_versions(current | {"numpy": "1.0"}, current) == [f"numpy: 1.0 -> {current['numpy']}"]
+
+
+def test_every_reason_has_a_sentence():
+    assert set(MEANING) == set(Reason)
+    assert all(sentence.endswith((".", "?")) for sentence in MEANING.values())
