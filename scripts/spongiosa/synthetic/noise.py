@@ -71,7 +71,7 @@ class Reconstruction:
         self._previous: NDArray[np.complex64] | None = None
 
     def slice(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One slice through the kernel, with noise. Overlapping slices share noise, so the order is that of the scan."""
+        """One slice through the kernel, with noise. Overlapping slices share noise: call in the order of the scan."""
         white = fft.rfft2(self._rng.standard_normal(self._shape, dtype=np.float32))
         if self._previous is not None and self._overlap > 0.0:
             rho = np.float32(self._overlap)

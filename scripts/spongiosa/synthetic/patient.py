@@ -14,6 +14,7 @@ from spongiosa.synthetic.posterior_elements import pedicle_axes, posterior_eleme
 from spongiosa.synthetic.sampling import Canvas, PointCanvas
 from spongiosa.synthetic.spine_curve import SpineCurve, build_spine_curve
 from spongiosa.synthetic.structures import Structure
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.tissue import Tissues
 from spongiosa.synthetic.trunk import Trunk
 from spongiosa.synthetic.vertebra import BoneTexture, CorticalThickness, Vertebra
@@ -38,7 +39,7 @@ class SyntheticPatient:
     surroundings: list[Structure]
     inclusions: list[Structure]
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the whole patient over a canvas."""
         for structure in (*self.surroundings, *self.vertebrae.values(), *self.inclusions):
             structure.paint(canvas, tissues)

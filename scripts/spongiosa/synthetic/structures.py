@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Canvas, Floats, Frame, Index, Window
 from spongiosa.synthetic.shapes import FAR_MM, Bar, Solid, bounds, union_distance
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.palette import Palette
 
 Clip = Callable[[Floats, Floats, Floats], Floats]
 """A signed distance in the patient's frame that a structure must stay inside of."""
@@ -21,7 +21,7 @@ Clip = Callable[[Floats, Floats, Floats], Floats]
 class Structure(Protocol):
     """Anything that can be laid over a canvas."""
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the structure over what is there."""
 
 
@@ -39,9 +39,9 @@ class Mixture:
     correlation_mm: float = 3.0
     seed: int = 0
 
-    def hu(self, window: Window, tissues: Tissues, where: NDArray[np.bool_]) -> Floats:
-        """HU at the samples selected by the boolean `where`."""
-        base, other = tissues.hu(self.base), tissues.hu(self.other)
+    def values(self, window: Window, tissues: Palette, where: NDArray[np.bool_]) -> Floats:
+        """Values at the samples selected by the boolean `where`."""
+        base, other = tissues.value(self.base), tissues.value(self.other)
         if self.sd == 0.0:
             return np.full(int(where.sum()), base + self.mean * (other - base), dtype=np.float32)
         u, v, w = window.u[where], window.v[where], window.w[where]
@@ -59,7 +59,7 @@ class SoftBody:
     clip: Clip | None = None
     frame: Frame = PATIENT_FRAME
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the body over the canvas."""
         found = canvas.window(self.frame, bounds([s.box() for s in self.solids]), fine=False)
         if found is None:
@@ -72,7 +72,7 @@ class SoftBody:
         coverage = window.coverage(distance)
         inside = coverage > 0.0
         contribution = np.zeros_like(coverage)
-        contribution[inside] = coverage[inside] * self.tissue.hu(window, tissues, inside)
+        contribution[inside] = coverage[inside] * self.tissue.values(window, tissues, inside)
         canvas.paint(place, coverage, contribution)
 
 
@@ -85,10 +85,10 @@ class BloodVessel:
     calcified_fraction: float
     seed: int
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the vessel over the canvas."""
-        blood = np.float32(tissues.blood_hu(self.iodine_mg_ml))
-        plaque = np.float32(tissues.blood_hu(0.0) + 500.0 * tissues.mineral_slope(40.0))
+        blood = np.float32(tissues.blood(self.iodine_mg_ml))
+        plaque = np.float32(tissues.compact(500.0))
         threshold = np.float32(np.interp(self.calcified_fraction, [0.0, 0.02, 0.5, 1.0], [9.0, 2.0, 0.0, -9.0]))
         for window, place, distance in chain_windows(canvas, list(self.bars), fine=False):
             coverage = window.coverage(distance)
@@ -109,13 +109,13 @@ class BoneChain:
     density_mg_cm3: float
     marrow_fat_fraction: float
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the bone over the canvas, bar by bar."""
-        spongy = np.float32(tissues.spongy_hu(self.density_mg_cm3, self.marrow_fat_fraction))
+        spongy = tissues.spongy(np.float32(self.density_mg_cm3), self.marrow_fat_fraction)
         for window, place, distance in chain_windows(canvas, list(self.bars), fine=True):
             outer = window.coverage(distance)
             inner = np.minimum(window.coverage(distance + np.float32(self.cortex_mm)), outer)
-            canvas.paint(place, outer, (outer - inner) * np.float32(tissues.cortical_hu) + inner * spongy)
+            canvas.paint(place, outer, (outer - inner) * np.float32(tissues.cortical) + inner * spongy)
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,17 @@ class BonePlate:
     marrow_fat_fraction: float
     blend_mm: float = 6.0
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the bone over the canvas."""
         found = canvas.window(PATIENT_FRAME, bounds([s.box() for s in self.solids]))
         if found is None:
             return
         window, place = found
         distance = union_distance(window, self.solids, self.blend_mm)
-        spongy = np.float32(tissues.spongy_hu(self.density_mg_cm3, self.marrow_fat_fraction))
+        spongy = tissues.spongy(np.float32(self.density_mg_cm3), self.marrow_fat_fraction)
         outer = window.coverage(distance)
         inner = window.coverage(distance + np.float32(self.cortex_mm))
-        canvas.paint(place, outer, (outer - inner) * np.float32(tissues.cortical_hu) + inner * spongy)
+        canvas.paint(place, outer, (outer - inner) * np.float32(tissues.cortical) + inner * spongy)
 
 
 def chain_windows(canvas: Canvas, bars: list[Bar], fine: bool) -> list[tuple[Window, Index, Floats]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas
-from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.trunk import Trunk
 
 _HALF_WIDTH_MM = 215.0
@@ -31,14 +31,14 @@ class Table:
             return cls(trunk.back_mm - 2.0 * float(depths.max()) - 9.0, -1.0)
         return cls(trunk.back_mm + 9.0, 1.0)
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the table over the air."""
         rise = _CURVATURE_PER_MM * _HALF_WIDTH_MM**2
         ends = sorted(
             [self.surface_y_mm - self.away * (rise + 4.0), self.surface_y_mm + self.away * (_THICKNESS_MM + 4.0)]
         )
         box = Box((-_HALF_WIDTH_MM - 3.0, ends[0], -2000.0), (_HALF_WIDTH_MM + 3.0, ends[1], 2000.0))
-        shell, foam = np.float32(tissues.hu("table")), np.float32(tissues.hu("table_foam"))
+        shell, foam = np.float32(tissues.value("table")), np.float32(tissues.value("table_foam"))
         for window, place in canvas.slabs(PATIENT_FRAME, box):
             x, y = window.u, window.v
             below = (y - np.float32(self.surface_y_mm)) * np.float32(self.away) + np.float32(_CURVATURE_PER_MM) * x * x

@@ -13,7 +13,7 @@ from spongiosa.synthetic.sampling import Floats
 _CELLS = 64
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _lattice(seed: int, octave_cells: float) -> NDArray[np.float32]:
     white = np.random.default_rng(seed).standard_normal((_CELLS,) * 3, dtype=np.float32)
     smooth = ndimage.gaussian_filter(white, octave_cells, mode="wrap")

@@ -12,7 +12,7 @@ from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas
 from spongiosa.synthetic.spine_curve import SpineCurve
 from spongiosa.synthetic.structures import BoneChain, chain
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.trunk import Trunk
 
 # Length of each rib along its curve, mm at 1.70 m; the first seven reach the front.
@@ -92,7 +92,7 @@ class Lungs:
     curve: SpineCurve
     seed: int
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the lungs over the canvas."""
         dome = float(self.curve.frames["T10"].origin_mm[2]) + 22.0
         box = Box((-170.0, -170.0, dome - 110.0), (170.0, 90.0, float(self.curve.frames["T1"].origin_mm[2])))
@@ -117,7 +117,8 @@ class Lungs:
             )
             coverage = np.zeros_like(window.u)
             coverage[near] = window.coverage(distance)
+            lung, blood = np.float32(tissues.value("lung")), np.float32(tissues.blood(0.0))
             vessels = np.clip(noise_at(x, y, z, 4.0, self.seed) - 1.4, 0.0, 1.0)
             contribution = np.zeros_like(coverage)
-            contribution[near] = coverage[near] * (np.float32(tissues.hu("lung")) + 800.0 * vessels)
+            contribution[near] = coverage[near] * (lung + vessels * (blood - lung))
             canvas.paint(place, coverage, contribution)

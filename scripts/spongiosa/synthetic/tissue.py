@@ -36,6 +36,8 @@ _TITANIUM_DENSITY_G_CM3: Final = 4.43
 CORTICAL_DENSITY_MG_CM3: Final = 950.0
 """Hydroxyapatite in the compact bone of a vertebra, mg/cm3."""
 
+_COLLAGEN_HU: Final = 30.0
+
 # Soft tissues, whose HU hardly depend on the voltage: native CT at any kVp, common radiological values.
 _SOFT_TISSUE_HU: Final = {
     "air": -1000.0,
@@ -83,37 +85,37 @@ class Tissues:
             _TITANIUM_DENSITY_G_CM3 * mass_attenuation("titanium", self.energy_kev) / self._water - 1.0
         )
         self.iodine_hu_per_mg_ml = mass_attenuation("iodine", self.energy_kev) / self._water - 0.2
-        self.cortical_hu = 30.0 + CORTICAL_DENSITY_MG_CM3 * self.mineral_slope(30.0)
+        self.cortical = self.compact(CORTICAL_DENSITY_MG_CM3)
 
     def _relative(self, composition: dict[str, float]) -> float:
         """Mass attenuation of a compound relative to water."""
         mixture = sum(share * mass_attenuation(element, self.energy_kev) for element, share in composition.items())
         return mixture / self._water
 
-    def hu(self, tissue: str) -> float:
-        """HU of a soft tissue, `fat`, `cortical` or `titanium`. Raises `KeyError` for another name."""
-        special = {"fat": self.fat_hu, "cortical": self.cortical_hu, "titanium": self.titanium_hu}
+    def value(self, tissue: str) -> float:
+        """HU of a soft tissue, `fat` or `titanium`. Raises `KeyError` for another name."""
+        special = {"fat": self.fat_hu, "titanium": self.titanium_hu}
         return special[tissue] if tissue in special else _SOFT_TISSUE_HU[tissue]
 
-    def blood_hu(self, iodine_mg_ml: float) -> float:
+    def blood(self, iodine_mg_ml: float) -> float:
         """HU of blood with dissolved contrast medium."""
         return _SOFT_TISSUE_HU["blood"] + iodine_mg_ml * self.iodine_hu_per_mg_ml
 
-    def marrow_hu(self, fat_fraction: float) -> float:
+    def marrow(self, fat_fraction: float) -> float:
         """HU of marrow with a volume fraction of fat."""
         return fat_fraction * self.fat_hu + (1.0 - fat_fraction) * _SOFT_TISSUE_HU["red_marrow"]
 
-    def mineralised_hu(self, density_mg_cm3: Floats, marrow_hu: float) -> Floats:
+    def compact(self, density_mg_cm3: float) -> float:
+        """HU of mineralised collagen of the given density of hydroxyapatite."""
+        return _COLLAGEN_HU + density_mg_cm3 * self.mineral_slope(_COLLAGEN_HU)
+
+    def spongy(self, density_mg_cm3: Floats, marrow_fat_fraction: float) -> Floats:
         """HU of marrow in which hydroxyapatite of the given density displaces its own volume.
 
         HU = marrow + D ((mu/rho)_HA / (mu/rho)_water - (1 + marrow / 1000) / 3.160), D in mg/cm3.
         """
-        return np.float32(marrow_hu) + density_mg_cm3 * np.float32(self.mineral_slope(marrow_hu))
-
-    def spongy_hu(self, density_mg_cm3: float, marrow_fat_fraction: float) -> float:
-        """HU of spongy bone of one density."""
-        marrow = self.marrow_hu(marrow_fat_fraction)
-        return marrow + density_mg_cm3 * self.mineral_slope(marrow)
+        marrow = self.marrow(marrow_fat_fraction)
+        return np.asarray(np.float32(marrow) + density_mg_cm3 * np.float32(self.mineral_slope(marrow)))
 
     def mineral_slope(self, marrow_hu: float) -> float:
         """HU gained per mg/cm3 of hydroxyapatite."""
@@ -121,7 +123,7 @@ class Tissues:
 
 
 def density_for_hu(hu: float, marrow_fat_fraction: float, kvp: float = 120.0) -> float:
-    """Hydroxyapatite density in mg/cm3 at which trabecular bone shows `hu`: the inverse of `Tissues.mineralised_hu`."""
+    """Hydroxyapatite density in mg/cm3 at which trabecular bone shows `hu`: the inverse of `Tissues.spongy`."""
     tissues = Tissues(kvp)
-    marrow = tissues.marrow_hu(marrow_fat_fraction)
+    marrow = tissues.marrow(marrow_fat_fraction)
     return (hu - marrow) / tissues.mineral_slope(marrow)

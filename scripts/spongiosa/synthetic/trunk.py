@@ -8,7 +8,7 @@ import numpy as np
 
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas, Floats
-from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.palette import Palette
 
 _SKIN_MM = 1.8
 _EXPONENT = 2.5
@@ -73,9 +73,9 @@ class Trunk:
         """Signed distance to the outer side of the muscular wall."""
         return self.depth(x, y, z) + np.float32(_SKIN_MM) + self.subcutaneous_at(y)
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Skin, fat, wall and visceral fat."""
-        skin, fat, muscle = (np.float32(tissues.hu(name)) for name in ("skin", "fat", "muscle"))
+        skin, fat, muscle = (np.float32(tissues.value(name)) for name in ("skin", "fat", "muscle"))
         top, bottom = float(_HEIGHTS[-1] * self.scale + 60.0), float(_HEIGHTS[0] * self.scale - 120.0)
         width, half_depth = (float(h.max()) for h in self.half_axes(np.linspace(bottom, top, 50)))
         box = Box((-width - 4.0, self.back_mm - 2.0 * half_depth - 4.0, bottom), (width + 4.0, self.back_mm + 4.0, top))

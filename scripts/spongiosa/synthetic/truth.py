@@ -19,7 +19,7 @@ from spongiosa.synthetic.vertebra_shape import BodyShape
 
 Plane = Literal["endplate", "axial"]
 
-_STEP_MM: Final = 0.6
+_STEP_MM: Final = 0.4
 _INSET_MM: Final = 5.0
 _ENDPLATE_DISTANCE_MM: Final = 4.0
 _ENDPLATE_CLEARANCE_MM: Final = 1.5
@@ -89,7 +89,7 @@ class Truth:
         return self._cache[key]
 
     def region_points(self, level: str, region: str, plane: Plane = "endplate") -> NDArray[np.float64]:
-        """LPS points, shape (n, 3), that fill a region evenly, 0.6 mm apart in a volume and 0.3 mm in a plane."""
+        """LPS points, shape (n, 3), that fill a region evenly, 0.4 mm apart in a volume and 0.2 mm in a plane."""
         vertebra = self.patient.vertebrae[level]
         if region == "body_trabecular":
             return self._core_points(vertebra)
@@ -97,6 +97,16 @@ class Truth:
             raise KeyError(f"no region {region!r}; the truth knows {', '.join(REGIONS)}")
         ellipse = self.ellipse(level, region, plane)
         return np.empty((0, 3)) if ellipse is None else ellipse.points(_STEP_MM / 2.0)
+
+    def contains(self, level: str, region: str, points_lps_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points, shape (n, 3), lie in a volume region. Raises `KeyError` for a plane region."""
+        if region != "body_trabecular":
+            raise KeyError(f"{region!r} is not a volume; its points are `region_points`")
+        vertebra = self.patient.vertebrae[level]
+        inside: NDArray[np.bool_] = (
+            _inset_distance(vertebra, vertebra.frame.to_local(points_lps_mm), self.inset_mm) < 0.0
+        )
+        return inside
 
     def ellipse(self, level: str, region: str, plane: Plane = "endplate") -> Ellipse | None:
         """The ideal ellipse of a slice, or None when the inset leaves no area there."""

@@ -10,7 +10,7 @@ from spongiosa.synthetic.posterior_elements import PedicleAxis
 from spongiosa.synthetic.sampling import Box, Canvas, Floats, Frame, Window
 from spongiosa.synthetic.shapes import Solid, bounds, smooth_union, union_distance
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.tissue import Tissues
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 _PEDICLE_FILLET_MM = 2.5
@@ -83,7 +83,7 @@ class Vertebra:
         body = self.body
         along = w * np.float32(2.0 / max(body.middle_height_mm, 1.0))
         back = v * np.float32(1.0 / body.half_depth_mm)
-        trend = 1.0 + 0.08 * back + 0.10 * (np.minimum(along * along, 1.2) - np.float32(0.2)) - 0.03 * along
+        trend = 1.0 + 0.08 * back + 0.07 * (np.minimum(along * along, 1.2) - np.float32(0.2)) - 0.03 * along
         grain = noise_at(u, v, w, self.bone.correlation_mm, self.bone.seed)
         patches = noise_at(u, v, w, 6.0, self.bone.seed + 1)
         density = self.bone.density_mg_cm3 * (trend + 0.05 * patches) + self.bone.sd_mg_cm3 * grain
@@ -97,9 +97,9 @@ class Vertebra:
         radius = np.float32(3.0) - np.float32(2.0) * np.clip(inwards, 0.0, 1.0)
         flattened = np.sqrt((u * np.float32(0.6)) ** 2 + w * w)
         within = np.clip((radius - flattened) + np.float32(0.5), 0.0, 1.0)
-        return within * np.clip((np.float32(0.85) - inwards) * np.float32(5.0), 0.0, 1.0)
+        return within * np.clip((np.float32(0.60) - inwards) * np.float32(5.0), 0.0, 1.0)
 
-    def paint(self, canvas: Canvas, tissues: Tissues) -> None:
+    def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the vertebra over the canvas and mark it in the label maps."""
         found = canvas.window(self.frame, self.box())
         if found is None:
@@ -108,8 +108,7 @@ class Vertebra:
         whole, body, arch, thickness = self.distances(window)
         outer = window.coverage(whole)
         inner = window.coverage(whole + thickness)
-        marrow = tissues.marrow_hu(self.bone.marrow_fat_fraction)
-        contribution = (outer - inner) * np.float32(tissues.cortical_hu)
+        contribution = (outer - inner) * np.float32(tissues.cortical)
         spongy = inner > 0.0
         u, v, w = window.u[spongy], window.v[spongy], window.w[spongy]
         of_body = np.clip((arch[spongy] - body[spongy]) * np.float32(0.25) + 0.5, 0.0, 1.0)
@@ -117,6 +116,6 @@ class Vertebra:
         density = self.density(u, v, w)
         posterior = density + np.float32(self.bone.posterior_density_mg_cm3 - self.bone.density_mg_cm3)
         density = of_body * density + (1.0 - of_body) * posterior
-        contribution[spongy] += inner[spongy] * tissues.mineralised_hu(density, marrow)
+        contribution[spongy] += inner[spongy] * tissues.spongy(density, self.bone.marrow_fat_fraction)
         canvas.paint(place, outer, contribution)
         canvas.mark(place, outer, window.coverage(body), self.label)
