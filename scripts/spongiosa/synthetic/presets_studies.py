@@ -21,7 +21,7 @@ HU_DXA_CONCORDANCE: Final = Preset(
         Column("is_female", Event(0.70), "assumed", "no count of the sexes is at hand"),
         Column("age_years", TruncatedNormal(72.4, 8.2, low=50.0), "printed", "72.4 +- 8.2, at least 50 years"),
         _STATURE,
-        Column("bmi_kg_m2", TruncatedNormal(24.1, 4.1, low=14.0), "derived", "pooled over the printed groups' BMI"),
+        Column("bmi_kg_m2", TruncatedNormal(24.1, 4.1, low=16.0), "derived", "pooled over the printed groups' BMI"),
         Column("ax_l1_l4_hu", LogNormal(124.9, 48.8), "derived", "62 of 180 at most 100 HU, 45 of 180 above 150 HU"),
         Column(
             "t_score_lumbar", Normal(-0.5, 1.5), "derived", "with the neck: 60 of 180 lowest T <= -2.5, r .505 with HU"
@@ -53,7 +53,7 @@ ROI_SHAPES: Final = Preset(
         Column("is_female", Event(0.83), "printed", "83 women, 17 men"),
         Column("age_years", TruncatedNormal(62.0, 9.0, low=40.0), "assumed", "no figure is at hand"),
         _STATURE,
-        Column("bmi_kg_m2", TruncatedNormal(24.5, 3.5, low=14.0), "assumed", "no figure is at hand"),
+        Column("bmi_kg_m2", TruncatedNormal(24.5, 3.5, low=16.0), "assumed", "no figure is at hand"),
         Column("t_score_lumbar", Normal(-1.63, 1.425), "derived", "27 osteoporosis, 40 osteopenia, 33 normal of 100"),
         Column("oval_l1_l4_hu", TruncatedNormal(111.0, 55.0, low=-20.0), "assumed", "around the cut-offs 88 to 125 HU"),
         Column("round_l1_l4_hu", TruncatedNormal(110.0, 55.0, low=-20.0), "assumed", "as oval"),
@@ -100,7 +100,7 @@ QCT_LOOSENING: Final = Preset(
         Column("is_female", Event(97 / 186), "printed", "97 women, 89 men"),
         Column("age_years", TruncatedNormal(64.60, 9.06, low=50.0), "printed", "64.60 +- 9.06, above 50 years"),
         _STATURE,
-        Column("bmi_kg_m2", TruncatedNormal(25.0, 3.3, low=14.0), "assumed", "no figure is at hand"),
+        Column("bmi_kg_m2", TruncatedNormal(25.0, 3.3, low=16.0), "assumed", "no figure is at hand"),
         Column("t_score_lumbar", Normal(-1.0, 1.5), "assumed", "no figure is at hand"),
         Column("t_score_total_hip", Normal(-1.2, 1.0), "assumed", "around the cut-off -1.45"),
         Column("l5_body_vbmd_mg_cm3", TruncatedNormal(102.0, 30.0, low=10.0), "assumed", "around the cut-off 90.05"),
@@ -151,7 +151,7 @@ HU_RATIO_NOMOGRAM: Final = Preset(
             "age_years", TruncatedNormal(62.0, 10.0, low=18.0), "assumed", "at least 18 years; the nomogram shows 70"
         ),
         _STATURE,
-        Column("bmi_kg_m2", TruncatedNormal(24.8, 3.4, low=14.0), "assumed", "no figure is at hand"),
+        Column("bmi_kg_m2", TruncatedNormal(24.8, 3.4, low=16.0), "assumed", "no figure is at hand"),
         Column("t_score_lumbar", Normal(-1.3, 1.5), "assumed", "no figure is at hand"),
         Column("b_hu", LogNormal(125.0, 42.0), "assumed", "no figure is at hand"),
         Column("hu_ratio", LogNormal(1.75, 0.40), "assumed", "the nomogram shows 1.5"),
@@ -187,7 +187,7 @@ FRACTURE_3D_HU: Final = Preset(
         Column("is_female", Event(1.0), "printed", "postmenopausal women only"),
         Column("age_years", TruncatedNormal(70.37, 9.01, low=50.0), "printed", "70.37 +- 9.01, at least 50 years"),
         _STATURE,
-        Column("bmi_kg_m2", TruncatedNormal(23.2, 3.4, low=14.0), "assumed", "no figure is at hand"),
+        Column("bmi_kg_m2", TruncatedNormal(23.2, 3.4, low=16.0), "assumed", "no figure is at hand"),
         Column("t_score_lumbar", Normal(-2.6, 1.1), "assumed", "no figure is at hand"),
         Column(
             "hu_3d_l1_l4", TruncatedNormal(69.4, 25.5, low=-40.0), "derived", "OR .927 per HU, AUC .877, cut-off 56.3"
