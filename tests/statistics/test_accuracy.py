@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from statsmodels.stats.inter_rater import cohens_kappa
+from statsmodels.stats.proportion import proportion_confint
+
 from spongiosa.statistics.accuracy import (
     Confusion,
     accuracy_indices,
@@ -17,8 +20,6 @@ from spongiosa.statistics.accuracy import (
 from spongiosa.statistics.kappa import cohen_kappa
 from spongiosa.statistics.proportions import proportion
 from spongiosa.statistics.samples import StatisticsError
-from statsmodels.stats.inter_rater import cohens_kappa
-from statsmodels.stats.proportion import proportion_confint
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 7), (7, 7), (1, 3), (36, 60), (250, 268)])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.diagnostic import het_breuschpagan
+from statsmodels.stats.stattools import durbin_watson
+
 from spongiosa.statistics.association import correlation_difference, pearson, spearman
 from spongiosa.statistics.linear import linear_regression
 from spongiosa.statistics.samples import StatisticsError
-from statsmodels.stats.diagnostic import het_breuschpagan
-from statsmodels.stats.stattools import durbin_watson
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+
 from spongiosa.statistics.comparison import (
     levene,
     mann_whitney,

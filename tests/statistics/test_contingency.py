@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+
 from spongiosa.statistics.contingency import (
     association_test,
     chi_square,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+
 from spongiosa.statistics.cutoff import bootstrap_roc, youden
 from spongiosa.statistics.roc import (
     auc,

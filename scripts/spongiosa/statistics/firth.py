@@ -113,7 +113,14 @@ class _Held:
         return self.loss(value) - self._critical
 
     def loss(self, value: float) -> float:
-        start = np.where(self._free, self._best.beta, value)
+        # The free coefficients follow the held one along the ridge of the likelihood; starting where they were would
+        # put fitted chances so near 0 and 1 that nothing is left to climb.
+        free, held = self._free, ~self._free
+        shift = value - self._best.beta[held]
+        information = self._best.information
+        start = np.where(free, self._best.beta, value)
+        if free.any():
+            start[free] -= solve_information(information[np.ix_(free, free)], information[np.ix_(free, held)] @ shift)
         return 2 * (self._best.value - _maximise(self._matrix, self._outcome, start, self._free).value)
 
 
@@ -137,8 +144,10 @@ def _maximise(matrix: FloatArray, outcome: FloatArray, start: FloatArray, free: 
                 break
             factor /= 2
         moved = float(np.abs(matrix @ (candidate - beta)).max())
+        gained = abs(new_value - value)
         beta, value, information, score = candidate, new_value, new_information, new_score
-        if moved < 1e-10:
+        # Where the likelihood is all but flat the logits still creep after its value has settled.
+        if moved < 1e-10 or (moved < 1e-6 and gained < 1e-14 * (1 + abs(value))):
             return _Penalised(beta, value, information)
     raise StatisticsError(f"Firth's penalised likelihood did not converge in {MAX_ITERATIONS} steps.")
 

@@ -111,7 +111,7 @@ def build_nomogram(
     ticks: int = 8,
     risks: Sequence[float] = DEFAULT_RISKS,
 ) -> Nomogram:
-    """Axes over `limits` (default: the model's observed ranges), widened to round numbers.
+    """Axes over the model's observed ranges widened to round numbers, or over `limits` exactly where they are given.
 
     A curved term (spline) has its ticks where its contribution is; its minimum is taken over 201 places of the axis.
     Raises `StatisticsError` when a numeric term has no limits, or when no term makes a difference.
@@ -130,6 +130,9 @@ def build_nomogram(
         if not low < high:
             raise StatisticsError(f"The limits of {term.name} must rise, but are {low} and {high}.")
         marks = pretty(low, high, ticks)
+        if term.name in (limits or {}):
+            inside = marks[(marks > low) & (marks < high)]
+            marks = np.concatenate([[low], inside, [high]])
         places.append(marks)
         grids.append(np.linspace(marks[0], marks[-1], 2 if isinstance(term, Linear) else 201))
     curves = [
