@@ -8,15 +8,11 @@ from typing import Final
 
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.grouping import is_localizer
-from spongiosa.dicom.headers import FrameHeader
+from spongiosa.dicom.headers import SCAN_CLASSES, FrameHeader
 from spongiosa.dicom.privacy import known_modality
 from spongiosa.dicom.record import SeriesGeometry
 from spongiosa.outcome import Excluded, Reason
 
-_IMAGE_CLASSES: Final = {
-    "CT": frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}),
-    "MR": frozenset({"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}),
-}
 _NOT_A_SCAN: Final = frozenset({"MIP", "MINIP", "PROJECTION", "SCREEN", "SAVE", "DOSE", "VRT", "SSD", "RENDERED"})
 _HU_TYPES: Final = frozenset({"", "HU", "US"})
 
@@ -43,7 +39,7 @@ def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | No
         )
     if all(is_localizer(frame) for frame in frames):
         return Excluded(Reason.LOCALIZER_ONLY, f"The {len(frames)} images are localizers (scouts) for planning.")
-    is_picture = any(frame.sop_class and frame.sop_class not in _IMAGE_CLASSES[wanted] for frame in frames)
+    is_picture = any(frame.sop_class and frame.sop_class not in SCAN_CLASSES[wanted] for frame in frames)
     if is_picture or any(frame.samples_per_pixel != 1 for frame in frames):
         return Excluded(Reason.NO_SUITABLE_SERIES, "The images are pictures (secondary captures), not measurements.")
     words = {word for frame in frames for value in frame.image_type for word in value.split()}

@@ -84,6 +84,13 @@ _PIXEL_TAGS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PREAMBLE_BYTES: Final = 128
 
 
+#: The storage classes of scans (PS3.4, B.5): classic, enhanced multi-frame, legacy converted.
+SCAN_CLASSES: Final = {
+    "CT": frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}),
+    "MR": frozenset({"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}),
+}
+
+
 class NotDicom(Exception):
     """The file is something else."""
 
@@ -195,9 +202,13 @@ def read_header(source: Source) -> list[FrameHeader]:
     except Exception as error:  # malformed files make the readers raise nearly every type there is
         raise DamagedDicom from error
     try:
-        return [] if not _is_image(dataset) else _frames(dataset, source)
+        if _is_image(dataset):
+            return _frames(dataset, source)
     except Exception as error:  # as above: values are converted when they are first looked at
         raise DamagedDicom from error
+    if _should_be_image(dataset):
+        raise DamagedDicom
+    return []
 
 
 def _read_elements(stream: BinaryIO) -> Dataset:
@@ -222,6 +233,14 @@ def _is_pixel_data(tag: int, _vr: str | None, _length: int) -> bool:
 def _is_image(dataset: Dataset) -> bool:
     is_directory = dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
     return not is_directory and "Rows" in dataset
+
+
+def _should_be_image(dataset: Dataset) -> bool:
+    """Whether the header breaks off: it names no class, or that of a scan without the size of its image."""
+    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        return False
+    sop_class = dataset.get("SOPClassUID")
+    return not sop_class or sop_class in SCAN_CLASSES["CT"] | SCAN_CLASSES["MR"]
 
 
 def _frames(dataset: Dataset, source: Source) -> list[FrameHeader]:

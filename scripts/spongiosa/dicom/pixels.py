@@ -11,6 +11,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from spongiosa.dicom.headers import FrameHeader
 from spongiosa.dicom.sources import Source
@@ -50,8 +51,18 @@ class FrameReader:
         if self._dataset is None or source != self._source:
             with source.opened() as stream:
                 self._dataset = pydicom.dcmread(stream, force=True)
+            if "TransferSyntaxUID" not in self._dataset.file_meta:
+                self._dataset.file_meta.TransferSyntaxUID = _uncompressed_syntax(self._dataset)
             self._source = source
         return self._dataset
+
+
+def _uncompressed_syntax(dataset: Dataset) -> UID:
+    """What a file without meta header was read as; compressed data always come with one."""
+    is_implicit, is_little = dataset.original_encoding
+    if is_implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
 
 
 @contextmanager

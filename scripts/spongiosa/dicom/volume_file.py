@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,18 @@ from spongiosa.volume import Geometry, Volume, read_volume
 
 SUFFIXES: Final = frozenset({".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"})
 _CHUNK_BYTES: Final = 1 << 20
+_NUMPY_NAME: Final = {
+    "8-bit signed integer": "i1",
+    "8-bit unsigned integer": "u1",
+    "16-bit signed integer": "i2",
+    "16-bit unsigned integer": "u2",
+    "32-bit signed integer": "i4",
+    "32-bit unsigned integer": "u4",
+    "64-bit signed integer": "i8",
+    "64-bit unsigned integer": "u8",
+    "32-bit float": "f4",
+    "64-bit float": "f8",
+}
 
 
 def is_volume_file(source: Source) -> bool:
@@ -73,11 +87,35 @@ def read_volume_file(source: Source) -> Volume:
     """The volume as it is stored.  Raises `Excluded(UNDECODABLE)`."""
     try:
         with _on_disk(source) as path:
+            _require_whole(path, source.suffixes)
             return read_volume(path)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Excluded(
             Reason.UNDECODABLE, "The volume file could not be read: it is damaged or cut short; copy it again."
         ) from error
+
+
+def _require_whole(path: Path, suffixes: str) -> None:
+    """Raises `EOFError` for a NIfTI that ends early: ITK would fill the rest with zeros and say nothing."""
+    import SimpleITK as sitk
+
+    if suffixes not in (".nii", ".nii.gz"):
+        return
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    needed = (
+        int(np.prod(reader.GetSize()))
+        * np.dtype(_NUMPY_NAME[sitk.GetPixelIDValueAsString(reader.GetPixelID())]).itemsize
+    )
+    found = path.stat().st_size
+    if suffixes == ".nii.gz":
+        found = 0
+        with gzip.open(path) as stream:
+            while found < needed and (chunk := stream.read(_CHUNK_BYTES)):
+                found += len(chunk)
+    if found < needed:
+        raise EOFError
 
 
 @contextmanager
