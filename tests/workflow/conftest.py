@@ -20,6 +20,21 @@ WORKFLOW = ("Snakefile", "rules", "scripts", "profiles", "config", "envs")
 COMPUTED = re.compile(r"patient \d+/\d+: patient (\w+), .*: (?:ok|excluded|failed) in ")
 
 
+def call_snakemake(folder: Path, code: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call Snakemake in `folder` with its study.yaml and the workflow of `code`, as a user would."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(code / "Snakefile"), "--configfile", "study.yaml"]
+    command += ["--workflow-profile", str(code / "profiles" / "default"), "--cores", "2", *arguments]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(code / "scripts"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+
+
 @dataclass
 class Run:
     """What one call of Snakemake did."""
@@ -71,18 +86,9 @@ class Project:
 
     def run(self, *arguments: str) -> Run:
         """Call Snakemake as a user would, with the code of this project."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts"), "OMP_NUM_THREADS": "1"}
         started = time.time()
         time.sleep(0.05)
-        process = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "2", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        process = call_snakemake(self.folder, self.folder, *arguments)
         run = Run(process.returncode, process.stdout + process.stderr)
         for log in sorted((self.results / "logs").rglob("*.log")):
             if log.stat().st_mtime < started:
@@ -125,6 +131,19 @@ def make_patient(folder: Path, patient_id: str, seed: int, trabecular_density_mg
     labels.SetDirection(scan.vertebrae.direction.ravel().tolist())
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(labels, str(folder / "labels" / f"{patient_id}.nii.gz"), useCompression=True)
+
+
+@pytest.fixture(scope="session")
+def run_study():
+    """A function that writes `study` into a folder, runs it there with this repository's workflow, and must succeed."""
+
+    def run(folder: Path, study: dict) -> Path:
+        (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+        process = call_snakemake(folder, ROOT)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return folder
+
+    return run
 
 
 @pytest.fixture(scope="session")
