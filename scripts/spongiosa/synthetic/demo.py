@@ -114,8 +114,7 @@ def _write_patient(planned: PlannedPatient, output: Path) -> pd.DataFrame:
     def folder(number: int) -> Path:
         return root / planned.vendor.folder.format(number=number)
 
-    scout = replace(planned.vendor.soft_series(1), description="Topogram", kernel="")
-    write_localizer(scan.ct, folder(1), identity, scout)
+    write_localizer(scan.ct, folder(1), identity, planned.vendor.scout(1))
     soft = _as_acquired(planned.vendor.soft_series(2), planned, len(scan.ct.voxels))
     write_ct_series(scan.ct, folder(2), identity, soft)
     if planned.has_bone_kernel:

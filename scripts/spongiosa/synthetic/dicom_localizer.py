@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.synthetic.dicom_ct import CtSeries, write_ct_series
+from spongiosa.synthetic.dicom_faults import SeriesFaults
 from spongiosa.synthetic.dicom_identity import StudyIdentity
 from spongiosa.synthetic.dicom_pixels import PixelStorage
 from spongiosa.synthetic.image import SyntheticImage
 
-SCOUT = CtSeries(
+SCOUT: Final = CtSeries(
     number=1,
     description="Topogram 0.6 Tr20",
     kernel="Tr20f",
     tube_current_ma=35.0,
     exposure_time_ms=2000.0,
     slice_thickness_mm=0.6,
-    image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"),
-    storage=PixelStorage(rescale_type="US"),  # unspecified: a projection has no Hounsfield units
 )
-_WATER_PER_MM_AT_120_KV = 0.0192  # linear attenuation of water, 1/mm, at about 70 keV effective (NIST XCOM, 0.192/cm)
+_LOCALIZER: Final = ("ORIGINAL", "PRIMARY", "LOCALIZER")
+_UNSPECIFIED: Final = PixelStorage(rescale_type="US")  # a projection has no Hounsfield units
+_WATER_PER_MM_AT_120_KV: Final = (
+    0.0192  # linear attenuation of water, 1/mm, at about 70 keV effective (NIST XCOM, 0.192/cm)
+)
 
 
 def frontal_overview(image: SyntheticImage) -> SyntheticImage:
@@ -48,8 +52,9 @@ def frontal_overview(image: SyntheticImage) -> SyntheticImage:
 def write_localizer(
     image: SyntheticImage, folder: Path, identity: StudyIdentity, series: CtSeries = SCOUT
 ) -> list[Path]:
-    """Write the frontal overview of `image` as a series of one localizer image."""
-    return write_ct_series(frontal_overview(image), folder, identity, replace(series, faults=SCOUT.faults))
+    """Write the frontal overview of `image` as a series of one localizer image; equipment and number from `series`."""
+    scout = replace(series, image_type=_LOCALIZER, storage=_UNSPECIFIED, faults=SeriesFaults())
+    return write_ct_series(frontal_overview(image), folder, identity, scout)
 
 
 def _ends(image: SyntheticImage, axis: int) -> tuple[float, float]:

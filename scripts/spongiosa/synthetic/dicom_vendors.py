@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from spongiosa.synthetic.dicom_ct import CtSeries
@@ -21,6 +21,10 @@ class Vendor:
     storage: PixelStorage = field(default_factory=PixelStorage)
     folder: str = "DICOM/ST000001/SE{number:06d}"
     file_name: str = "IM{number:06d}"
+
+    def scout(self, number: int) -> CtSeries:
+        """Series for `write_localizer`."""
+        return replace(self._series(number, "Topogram", ""), tube_current_ma=35.0, slice_thickness_mm=0.6)
 
     def soft_series(self, number: int) -> CtSeries:
         return self._series(number, f"LWS 2.0 {self.soft_kernel}", self.soft_kernel)
