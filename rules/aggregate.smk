@@ -73,7 +73,6 @@ rule retry_failed:
     resources:
         mem_mb=1000,
     params:
-        output_dir=CONFIGURATION.output_dir,
         units=UNITS,
     message:
         "Forgetting failed scans"

@@ -15,7 +15,6 @@ rule index_series:
         settings=section("series"),
         code=code_hash("index_series"),
         scans=scans_of("index_series"),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Reading the DICOM headers of unit {wildcards.unit}"
     script:
@@ -40,7 +39,6 @@ rule convert_scan:
         settings=section("series", "convert"),
         code=code_hash("convert_scan"),
         scans=scans_of("convert_scan"),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Converting the scans of unit {wildcards.unit}"
     script:

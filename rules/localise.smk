@@ -16,7 +16,6 @@ rule localise_vertebrae:
         settings=section("localise"),
         code=code_hash("localise_vertebrae"),
         scans=scans_of("localise_vertebrae"),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Localising the vertebrae of unit {wildcards.unit}"
     script:

@@ -17,7 +17,6 @@ rule mask_regions:
         settings=section("regions"),
         code=code_hash("mask_regions"),
         scans=scans_of("mask_regions"),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Placing the regions of unit {wildcards.unit}"
     script:

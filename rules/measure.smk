@@ -17,7 +17,6 @@ rule extract_density:
         settings=section("calibration", "extract"),
         code=code_hash("extract_density"),
         scans=scans_of("extract_density"),
-        output_dir=CONFIGURATION.output_dir,
         config_hash=measuring_hash(CONFIGURATION),
     message:
         "Measuring the density of unit {wildcards.unit}"

@@ -16,7 +16,6 @@ rule draw_review:
         settings=section("review"),
         code=code_hash("draw_review"),
         scans=scans_of("draw_review"),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Drawing the review pictures of unit {wildcards.unit}"
     script:
@@ -70,7 +69,6 @@ rule render_report:
     params:
         settings=section("report", "thresholds"),
         code=code_hash("render_report"),
-        output_dir=CONFIGURATION.output_dir,
         seed=CONFIGURATION.seed,
         config_hash=measuring_hash(CONFIGURATION),
     message:
@@ -97,7 +95,6 @@ rule record_run:
         configuration=CONFIGURATION.model_dump(mode="json"),
         code={stage: code_hash(stage) for stage in MEMORY_MB},
         config_hash=measuring_hash(CONFIGURATION),
-        output_dir=CONFIGURATION.output_dir,
     message:
         "Recording versions, configuration, seeds and hashes"
     script:

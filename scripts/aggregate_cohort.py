@@ -13,8 +13,8 @@ from spongiosa.density.indices import derive_indices, joined_patients
 from spongiosa.provenance import write_table
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params  # noqa: F821
+    log = open_log(Path(snakemake.log[0]))
+    inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
     clinical_settings = ClinicalSettings.model_validate(params.settings["clinical"])
     stages = ("index", "convert", "localise", "mask", "extract", "review")
     cohort = aggregate_cohort(

@@ -13,10 +13,10 @@ from spongiosa.studies.result import write_study
 STUDIES = {"hu_dxa_concordance": hu_dxa_concordance.analyse}
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    params, name = snakemake.params, snakemake.wildcards.study  # noqa: F821
+    log = open_log(Path(snakemake.log[0]))
+    params, name = snakemake.params, snakemake.wildcards.study
     settings = getattr(StudiesSettings.model_validate({name: params.settings[name]}), name)
     thresholds = ThresholdsSettings.model_validate(params.settings["thresholds"])
-    result = STUDIES[name](pd.read_parquet(snakemake.input.patients), settings, thresholds, params.seed)  # noqa: F821
-    write_study(result, Path(snakemake.output.audit).parent)  # noqa: F821
+    result = STUDIES[name](pd.read_parquet(snakemake.input.patients), settings, thresholds, params.seed)
+    write_study(result, Path(snakemake.output.audit).parent)
     log.info("%s: %s", name, result.headline)

@@ -9,8 +9,8 @@ from spongiosa.cohort.logs import open_log
 from spongiosa.provenance import write_json
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    scans = pd.read_parquet(snakemake.input.scans)  # noqa: F821
+    log = open_log(Path(snakemake.log[0]))
+    scans = pd.read_parquet(snakemake.input.scans)
     failed = scans[scans["status"] == "failed"]
     for scan in failed.itertuples():
         log.error("Patient %s, %s %s failed: %s", scan.patient_id, scan.session, scan.modality, scan.detail)
@@ -19,4 +19,4 @@ if "snakemake" in globals():
         log.error("After the cause is mended: snakemake retry_failed ..., then run again.")
         sys.exit(1)
     counts = scans["status"].value_counts().sort_index().to_dict()
-    write_json(Path(snakemake.output.confirmed), {"scans": len(scans), **counts})  # noqa: F821
+    write_json(Path(snakemake.output.confirmed), {"scans": len(scans), **counts})

@@ -28,8 +28,8 @@ def convert_scan(scan: Scan, settings: Settings, outputs: Outputs) -> None:
 
 
 if "snakemake" in globals():
-    sections = snakemake.params.settings  # noqa: F821
+    sections = snakemake.params.settings
     settings = Settings(
         SeriesSettings.model_validate(sections["series"]), ConvertSettings.model_validate(sections["convert"])
     )
-    run_stage(convert_scan, snakemake, settings)  # noqa: F821
+    run_stage(convert_scan, snakemake, settings)

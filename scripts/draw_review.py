@@ -26,5 +26,5 @@ def draw_review(scan: Scan, _settings: ReviewSettings, outputs: Outputs) -> None
 
 
 if "snakemake" in globals():
-    settings = ReviewSettings.model_validate(snakemake.params.settings["review"])  # noqa: F821
-    run_stage(draw_review, snakemake, settings)  # noqa: F821
+    settings = ReviewSettings.model_validate(snakemake.params.settings["review"])
+    run_stage(draw_review, snakemake, settings)

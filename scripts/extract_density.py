@@ -35,10 +35,10 @@ def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
 
 
 if "snakemake" in globals():
-    params = snakemake.params  # noqa: F821
+    params = snakemake.params
     settings = Settings(
         CalibrationSettings.model_validate(params.settings["calibration"]),
         ExtractSettings.model_validate(params.settings["extract"]),
         params.config_hash,
     )
-    run_stage(extract_density, snakemake, settings, tables={"measurements": "desc-measurements"})  # noqa: F821
+    run_stage(extract_density, snakemake, settings, tables={"measurements": "desc-measurements"})

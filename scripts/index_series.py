@@ -19,5 +19,5 @@ def index_series(scan: Scan, settings: SeriesSettings, outputs: Outputs) -> None
 
 
 if "snakemake" in globals():
-    settings = SeriesSettings.model_validate(snakemake.params.settings["series"])  # noqa: F821
-    run_stage(index_series, snakemake, settings, tables={"series": "desc-series"})  # noqa: F821
+    settings = SeriesSettings.model_validate(snakemake.params.settings["series"])
+    run_stage(index_series, snakemake, settings, tables={"series": "desc-series"})

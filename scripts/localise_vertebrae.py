@@ -24,5 +24,5 @@ def localise_vertebrae(scan: Scan, settings: LocaliseSettings, outputs: Outputs)
 
 
 if "snakemake" in globals():
-    settings = LocaliseSettings.model_validate(snakemake.params.settings["localise"])  # noqa: F821
-    run_stage(localise_vertebrae, snakemake, settings)  # noqa: F821
+    settings = LocaliseSettings.model_validate(snakemake.params.settings["localise"])
+    run_stage(localise_vertebrae, snakemake, settings)

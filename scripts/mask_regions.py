@@ -26,5 +26,5 @@ def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> Non
 
 
 if "snakemake" in globals():
-    settings = RegionsSettings.model_validate(snakemake.params.settings["regions"])  # noqa: F821
-    run_stage(mask_regions, snakemake, settings, tables={"vertebrae": "desc-vertebrae"})  # noqa: F821
+    settings = RegionsSettings.model_validate(snakemake.params.settings["regions"])
+    run_stage(mask_regions, snakemake, settings, tables={"vertebrae": "desc-vertebrae"})

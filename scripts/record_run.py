@@ -6,12 +6,12 @@ from spongiosa.cohort.logs import open_log
 from spongiosa.provenance import file_digest, package_versions, write_json
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    params = snakemake.params  # noqa: F821
-    output_dir = Path(params.output_dir)
+    log = open_log(Path(snakemake.log[0]))
+    params = snakemake.params
+    output_dir = Path(snakemake.output.run).parent
     results = sorted([*output_dir.glob("cohort/*.parquet"), *output_dir.glob("studies/*/*.parquet")])
     write_json(
-        Path(snakemake.output.run),  # noqa: F821
+        Path(snakemake.output.run),
         {
             "versions": package_versions(),
             "seed": params.configuration["seed"],

@@ -8,8 +8,8 @@ from spongiosa.cohort.plan import fingerprints_path, recorded_plan, refreshed_fi
 from spongiosa.config.loading import load_configuration
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    plan = recorded_plan(load_configuration(snakemake.params.configuration))  # noqa: F821
+    log = open_log(Path(snakemake.log[0]))
+    plan = recorded_plan(load_configuration(snakemake.params.configuration))
     fingerprints, changed = refreshed_fingerprints(plan)
     write_fingerprints(fingerprints_path(plan.output_dir), fingerprints)
     log.warning("%d of %d scans have changed inputs; run again to compute them.", changed, len(fingerprints))

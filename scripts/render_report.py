@@ -11,15 +11,15 @@ from spongiosa.provenance import package_versions, write_text
 from spongiosa.report.page import Provenance, ReportTables, render_report
 
 if "snakemake" in globals():
-    log = open_log(Path(snakemake.log[0]))  # noqa: F821
-    inputs, params = snakemake.input, snakemake.params  # noqa: F821
+    log = open_log(Path(snakemake.log[0]))
+    inputs, params = snakemake.input, snakemake.params
     names = ("scans", "series", "measurements", "patients", "exclusions")
     page = render_report(
         ReportTables(**{name: pd.read_parquet(inputs[name]) for name in names}),
         [Path(audit).parent for audit in inputs.studies],
-        Path(params.output_dir),
+        Path(snakemake.output.page).parents[1],
         ReportSettings.model_validate(params.settings["report"]),
         Provenance(__version__, params.config_hash, params.seed, package_versions()),
     )
-    write_text(Path(snakemake.output.page), page)  # noqa: F821
+    write_text(Path(snakemake.output.page), page)
     log.info("%d kB", len(page) // 1000)

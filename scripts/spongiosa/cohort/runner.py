@@ -53,7 +53,7 @@ def run_stage(compute: StageFunction, snakemake: Any, settings: Any, tables: dic
     run = StageRun(
         stage=snakemake.rule,
         unit=snakemake.wildcards.unit,
-        output_dir=Path(params.output_dir),
+        output_dir=Path(snakemake.output.scans).parents[2],  # <output_dir>/units/<unit>/<stage>.parquet
         rows=params.scans,
         settings=settings,
         settings_key=digest(params.settings, params.code),
