@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.synthetic import pelvis, soft_tissue, thorax
+from spongiosa.synthetic.implants import PlacedScrew, implant_structures, place_screws
 from spongiosa.synthetic.morphometry import LABELS, density_trend
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.parameters import PatientParameters
-from spongiosa.synthetic.posterior_elements import pedicle_axes, posterior_elements
+from spongiosa.synthetic.pathology import fractured_body, lesions, spurs
+from spongiosa.synthetic.posterior_elements import pedicle_axes, posterior_elements, transitional_processes
 from spongiosa.synthetic.sampling import Canvas, PointCanvas
+from spongiosa.synthetic.shapes import Solid
 from spongiosa.synthetic.spine_curve import SpineCurve, build_spine_curve
 from spongiosa.synthetic.structures import Structure
-from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.tissue import Tissues
 from spongiosa.synthetic.trunk import Trunk
 from spongiosa.synthetic.vertebra import BoneTexture, CorticalThickness, Vertebra
@@ -38,6 +41,7 @@ class SyntheticPatient:
     vertebrae: dict[str, Vertebra]
     surroundings: list[Structure]
     inclusions: list[Structure]
+    screws: list[PlacedScrew]
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the whole patient over a canvas."""
@@ -53,7 +57,9 @@ class SyntheticPatient:
     def vertebra_hu_at(self, level: str, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
         """As `hu_at`, for points inside one vertebra, where nothing that is laid down before it shows."""
         canvas = PointCanvas(points_lps_mm, AIR_HU)
-        self.vertebrae[level].paint(canvas, Tissues(kvp))
+        tissues = Tissues(kvp)
+        for structure in (self.vertebrae[level], *self.inclusions):
+            structure.paint(canvas, tissues)
         return np.asarray(canvas.values, dtype=np.float32)
 
 
@@ -66,11 +72,15 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
     scale = p.stature_m / 1.70
     streams = [int(s.generate_state(1)[0] >> 1) for s in np.random.SeedSequence(seed).spawn(32)]
     curve = build_spine_curve(p)
-    unknown = set(p.level_density_mg_cm3) - {*curve.levels, "S1"}
-    if unknown:
-        raise ValueError(f"level_density_mg_cm3 names {', '.join(sorted(unknown))}; this spine has {curve.levels}")
+    named = {"level_density_mg_cm3": p.level_density_mg_cm3.keys(), "variants": {x.level for x in p.variants}}
+    for parameter, levels in named.items():
+        unknown = set(levels) - {*curve.levels, "S1"}
+        if unknown:
+            raise ValueError(
+                f"{parameter} names {', '.join(sorted(unknown))}; this spine has {', '.join(curve.levels)}"
+            )
     trunk = Trunk.of(p)
-    bodies = {level: body_shape(level, curve.sizes[level]) for level in curve.levels}
+    bodies = {k: fractured_body(body_shape(k, curve.sizes[k]), k, p.variants) for k in curve.levels}
     sacrum = pelvis.sacral_body(scale)
     surroundings: list[Structure] = [
         trunk,
@@ -89,7 +99,9 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
     }
     vertebrae["S1"] = _sacrum(curve, sacrum, p, scale, streams[5])
     inclusions: list[Structure] = [*pelvis.sacral_disc_remnants(curve.sacral_frames, scale)]
-    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings, inclusions)
+    screws = place_screws(vertebrae, p.variants)
+    inclusions.extend(implant_structures(screws, p.variants, curve.levels))
+    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings, inclusions, screws)
 
 
 def _cortex(p: PatientParameters) -> CorticalThickness:
@@ -115,15 +127,20 @@ def _bone(level: str, p: PatientParameters, seed: int) -> BoneTexture:
 
 def _vertebra(level: str, curve: SpineCurve, body: BodyShape, p: PatientParameters, seed: int) -> Vertebra:
     size = curve.sizes[level]
+    arch: list[Solid] = [*posterior_elements(level, size, body)]
+    if p.lumbosacral_junction != "regular" and level == curve.levels[-1]:
+        arch.extend(transitional_processes(size, body))
     return Vertebra(
         level=level,
         label=LABELS[level],
         frame=curve.frames[level],
         body=body,
-        arch=list(posterior_elements(level, size, body)),
+        arch=arch,
         pedicles=pedicle_axes(size, body),
         bone=_bone(level, p, seed),
         cortex=_cortex(p),
+        spurs=spurs(body, level, p.variants),
+        lesions=lesions(body, level, p.variants, seed + 3),
     )
 
 

@@ -47,6 +47,17 @@ def pedicle_axes(size: VertebraDimensions, body: BodyShape) -> dict[Side, Pedicl
     return axes
 
 
+def transitional_processes(size: VertebraDimensions, body: BodyShape) -> list[Bar]:
+    """Broad transverse processes that reach the alae of the sacrum (Castellvi types II and III)."""
+    bars = []
+    for side, axis in pedicle_axes(size, body).items():
+        sign = 1.0 if side == "left" else -1.0
+        u, v, w = axis.isthmus_mm
+        end = (sign * 42.0, v + 2.0, w - 19.0)
+        bars.append(Bar((float(u), float(v), float(w - 2.0)), end, 9.5, 8.0, (0.0, 0.0, 1.0), 1.1))
+    return bars
+
+
 def posterior_elements(level: str, size: VertebraDimensions, body: BodyShape) -> list[Bar]:
     """The bars whose filleted union is the vertebral arch."""
     bars: list[Bar] = []

@@ -127,8 +127,9 @@ def discs(curve: SpineCurve, bodies: dict[str, BodyShape], sacrum: BodyShape, he
         annulus: list[Solid] = [
             Bar((0, 0, half * 0.6), (0, 0, -half * 0.6), body.half_width_mm * 0.99, body.half_depth_mm * 0.98)
         ]
+        sunk = max(body.inferior_concavity_mm, lower_body.superior_concavity_mm)
         nucleus: list[Solid] = [
-            Ellipsoid((0.0, 1.5, 0.0), (body.half_width_mm * 0.66, body.half_depth_mm * 0.62, half + 4.0))
+            Ellipsoid((0.0, 1.5, 0.0), (body.half_width_mm * 0.72, body.half_depth_mm * 0.70, half + sunk + 2.0))
         ]
         structures.append(SoftBody(annulus, Mixture("annulus"), 1.0, None, middle))
         structures.append(SoftBody(nucleus, Mixture("disc"), 1.0, None, middle))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS, THORACIC, VertebraDimensions, dimensions
 from spongiosa.synthetic.parameters import PatientParameters
+from spongiosa.synthetic.pathology import fractured_size
 from spongiosa.synthetic.sampling import Frame
 
+_TRANSITIONAL_DISC = {"sacralised_l5": 0.45, "lumbarised_s1": 0.65}
 _DISC_SHARE = {"L1": 0.10, "L2": 0.15, "L3": 0.20, "L4": 0.26, "L5": 0.29}
 """Share of the discs' lordosis in the disc below each vertebra; grows caudally (Bernhardt, Spine 1989;14:717-721)."""
 
@@ -34,8 +36,9 @@ class SpineCurve:
 
 
 def presacral_levels(parameters: PatientParameters) -> tuple[str, ...]:
-    """Names from T1 down to the last lumbar vertebra."""
-    return (*THORACIC, *(f"L{k}" for k in range(1, parameters.lumbar_vertebrae + 1)))
+    """Names from T1 down to the last presacral vertebra; a lumbarised S1 counts as L6, as in the VerSe labels."""
+    count = 6 if parameters.lumbosacral_junction == "lumbarised_s1" else parameters.lumbar_vertebrae
+    return (*THORACIC, *(f"L{k}" for k in range(1, count + 1)))
 
 
 def _shape_level(level: str, lumbar_vertebrae: int) -> str:
@@ -65,7 +68,7 @@ def _disc_wedges(
 ) -> dict[str, float]:
     """Lordotic angle of the disc below each vertebra, so that lordosis and kyphosis come out as set."""
     lumbar = [level for level in levels if level.startswith("L")]
-    shares = {level: _DISC_SHARE[_shape_level(level, p.lumbar_vertebrae)] for level in lumbar}
+    shares = {level: _DISC_SHARE[_shape_level(level, len(lumbar))] for level in lumbar}
     discs_total = p.lordosis_deg - sum(_wedge_deg(sizes[level]) for level in lumbar)
     wedges = {level: discs_total * share / sum(shares.values()) for level, share in shares.items()}
     thoracic = [level for level in levels if level.startswith("T")]
@@ -94,8 +97,11 @@ def build_spine_curve(parameters: PatientParameters) -> SpineCurve:
     """Stack bodies and discs on the sacrum; the centre of L3 (of the third lumbar vertebra) becomes the origin."""
     p = parameters
     levels = presacral_levels(p)
-    sizes = {k: dimensions(_shape_level(k, p.lumbar_vertebrae), p.sex, p.stature_m) for k in levels}
+    lumbar_count = sum(level.startswith("L") for level in levels)
+    sizes = {k: dimensions(_shape_level(k, lumbar_count), p.sex, p.stature_m) for k in levels}
+    sizes = {k: _transitional_disc(size, k, levels, p) for k, size in sizes.items()}
     wedges = _disc_wedges(levels, sizes, p)
+    sizes = {k: fractured_size(size, k, p.variants) for k, size in sizes.items()}
     tilt_share, turn_share = _coronal_profile(levels, p.scoliosis_apex)
     point, tilt, lateral = np.zeros(3), p.sacral_slope_deg, 0.0
     frames: dict[str, Frame] = {}
@@ -115,6 +121,15 @@ def build_spine_curve(parameters: PatientParameters) -> SpineCurve:
     shift = frames["L3"].origin_mm
     moved = {k: Frame(f.origin_mm - shift, f.axes) for k, f in frames.items()}
     return SpineCurve(levels, moved, sizes, tuple(Frame(f.origin_mm - shift, f.axes) for f in sacral), wedges)
+
+
+def _transitional_disc(
+    size: VertebraDimensions, level: str, levels: tuple[str, ...], p: PatientParameters
+) -> VertebraDimensions:
+    """The disc under a transitional vertebra is narrow."""
+    if p.lumbosacral_junction == "regular" or level != levels[-1]:
+        return size
+    return replace(size, disc_height_mm=size.disc_height_mm * _TRANSITIONAL_DISC[p.lumbosacral_junction])
 
 
 def _sacral_frames(p: PatientParameters) -> list[Frame]:

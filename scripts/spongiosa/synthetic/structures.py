@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Canvas, Floats, Frame, Index, Window
 from spongiosa.synthetic.shapes import FAR_MM, Bar, Solid, bounds, union_distance
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.palette import Palette
 
 Clip = Callable[[Floats, Floats, Floats], Floats]
 """A signed distance in the patient's frame that a structure must stay inside of."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas
 from spongiosa.synthetic.palette import Palette
+from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas
 from spongiosa.synthetic.trunk import Trunk
 
 _HALF_WIDTH_MM = 215.0

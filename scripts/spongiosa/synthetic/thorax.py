@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas
 from spongiosa.synthetic.spine_curve import SpineCurve
 from spongiosa.synthetic.structures import BoneChain, chain
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.trunk import Trunk
 
 # Length of each rib along its curve, mm at 1.70 m; the first seven reach the front.

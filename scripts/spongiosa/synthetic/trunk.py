@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas, Floats
-from spongiosa.synthetic.palette import Palette
 
 _SKIN_MM = 1.8
 _EXPONENT = 2.5

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from spongiosa.synthetic.palette import Palette
+from spongiosa.synthetic.pathology import Lesion
 from spongiosa.synthetic.posterior_elements import PedicleAxis
 from spongiosa.synthetic.sampling import Box, Canvas, Floats, Frame, Window
 from spongiosa.synthetic.shapes import Solid, bounds, smooth_union, union_distance
 from spongiosa.synthetic.texture import noise_at
-from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 _PEDICLE_FILLET_MM = 2.5
@@ -50,15 +51,17 @@ class Vertebra:
     pedicles: dict[str, PedicleAxis]
     bone: BoneTexture
     cortex: CorticalThickness
+    spurs: list[Solid] = field(default_factory=list)
+    lesions: tuple[Lesion, ...] = ()
     has_basivertebral_vein: bool = True
 
     def box(self) -> Box:
         """Bounds of the whole vertebra in its frame."""
-        return bounds([self.body.box(), *(solid.box() for solid in self.arch)])
+        return bounds([self.body.box(), *(solid.box() for solid in (*self.arch, *self.spurs))])
 
     def distances(self, window: Window) -> tuple[Floats, Floats, Floats, Floats]:
         """Signed distance to the whole vertebra, to the body, to the arch, and the cortical thickness there."""
-        arch = union_distance(window, self.arch, _PEDICLE_FILLET_MM)
+        arch = union_distance(window, [*self.arch, *self.spurs], _PEDICLE_FILLET_MM)
         body = np.full_like(arch, 1e3)
         thickness = np.full_like(arch, self.cortex.posterior_mm)
         part = window.crop(self.body.box())
@@ -89,6 +92,8 @@ class Vertebra:
         density = self.bone.density_mg_cm3 * (trend + 0.05 * patches) + self.bone.sd_mg_cm3 * grain
         if self.has_basivertebral_vein:
             density *= 1.0 - 0.85 * self._vein(u, v, w)
+        for lesion in self.lesions:
+            density = lesion.apply(density, u, v, w)
         return np.maximum(density, 0.0).astype(np.float32)
 
     def _vein(self, u: Floats, v: Floats, w: Floats) -> Floats:
