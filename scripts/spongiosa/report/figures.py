@@ -11,6 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
 from spongiosa.report import theme
 from spongiosa.report.theme import GroupStyle
 
@@ -90,7 +91,7 @@ def roc(lines: Sequence[RocLine]) -> Figure:
     colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
     dashes = ("-", "--", "-.", ":")
     with theme.themed():
-        figure = theme.new_figure(110.0, 110.0)
+        figure = theme.new_figure(theme.HALF_WIDTH_MM, theme.HALF_WIDTH_MM)
         axis = figure.subplots()
         axis.plot([0, 1], [0, 1], color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), label="_chance")
         for position, line in enumerate(lines):
@@ -125,7 +126,7 @@ def stacked_histogram(
     everything = np.concatenate([np.asarray(part, dtype=np.float64) for part in values.values()])
     edges = histogram_edges(everything, bin_width)
     with theme.themed():
-        figure = theme.new_figure(theme.FULL_WIDTH_MM, 84.0)
+        figure = theme.new_figure(theme.HALF_WIDTH_MM, theme.HALF_WIDTH_MM)
         axis = figure.subplots()
         bottom = np.zeros(edges.size - 1)
         for name, part in values.items():
@@ -140,35 +141,47 @@ def stacked_histogram(
         axis.set(xlabel=x_label, ylabel="Patients", ylim=(0, max(1.0, bottom.max()) * 1.18))
         axis.yaxis.set_major_locator(MaxNLocator(integer=True))
         _mark_cut_offs(axis, marks)
-        figure.legend(loc="outside lower center", ncols=min(len(values), 4))
+        figure.legend(loc="outside lower center", ncols=2)
     return figure, edges
 
 
-def histogram(values: FloatArray, *, x_label: str, bins: int, normal: tuple[float, float] | None = None) -> Figure:
-    """A plain histogram; `normal` (mean, SD) adds the normal curve of the same area."""
+def residuals(
+    values: FloatArray,
+    fitted: FloatArray,
+    group: NDArray[np.str_],
+    styles: Mapping[str, GroupStyle],
+    *,
+    residual_label: str,
+    fitted_label: str,
+    bins: int,
+    sd: float,
+) -> Figure:
+    """Histogram of residuals with the normal curve of the same SD; beside it the residuals over the fitted value."""
     with theme.themed():
-        figure = theme.new_figure(110.0, 78.0)
-        axis = figure.subplots()
-        counts, edges, _ = axis.hist(values, bins=bins, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6)
-        if normal is not None and normal[1] > 0:
-            mean, sd = normal
-            grid = np.linspace(min(edges[0], mean - 3 * sd), max(edges[-1], mean + 3 * sd), 200)
-            density = np.exp(-0.5 * ((grid - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
-            axis.plot(
-                grid, density * values.size * (edges[1] - edges[0]), color=theme.VERMILLION, label="Normal, same SD"
-            )
-            axis.legend(loc="upper right")
-        axis.grid(visible=False, axis="x")
-        axis.set(xlabel=x_label, ylabel="Patients")
-        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.set_ylim(0, max(1.0, float(np.max(counts))) * 1.2)
+        figure = theme.new_figure(theme.FULL_WIDTH_MM, 80.0)
+        left, right = figure.subplots(1, 2)
+        counts, edges, _ = left.hist(values, bins=bins, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6)
+        if sd > 0:
+            grid = np.linspace(min(edges[0], -3 * sd), max(edges[-1], 3 * sd), 200)
+            density = np.exp(-0.5 * (grid / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+            left.plot(grid, density * values.size * (edges[1] - edges[0]), color=theme.VERMILLION, label="Normal curve")
+            left.legend(loc="upper right")
+        left.grid(visible=False, axis="x")
+        left.set(xlabel=residual_label, ylabel="Patients", ylim=(0, max(1.0, float(np.max(counts))) * 1.25))
+        left.yaxis.set_major_locator(MaxNLocator(integer=True))
+        right.axhline(0.0, color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        panel = ScatterPanel("", fitted, values, group, fitted_label, residual_label)
+        _draw_scatter(right, panel, styles, (), ())
+        shown = [style for name, style in styles.items() if (group == name).any()]
+        handles, labels = _point_handles(right, shown)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
 
 
 def boxes(panels: Sequence[BoxPanel], styles: Sequence[GroupStyle]) -> Figure:
     """Box plots over groups: box at the quartiles ((n + 1) p), whiskers to the last value within 1.5 box heights."""
     with theme.themed():
-        figure = theme.new_figure(theme.FULL_WIDTH_MM if len(panels) > 1 else 130.0, 88.0)
+        figure = theme.new_figure(theme.FULL_WIDTH_MM if len(panels) > 1 else theme.HALF_WIDTH_MM, 84.0)
         for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _draw_boxes(axis, panel, styles)
     return figure
@@ -255,7 +268,10 @@ def _draw_scatter(
         axis.plot(ends, intercept + slope * ends, color=theme.INK, linewidth=1.3)
     axis.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.remark:
-        axis.text(0.02, 0.98, panel.remark, transform=axis.transAxes, va="top", fontsize=7.5, color=theme.INK)
+        axis.text(
+            0.02, 0.985, panel.remark, transform=axis.transAxes, va="top", fontsize=7.5, zorder=4,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": theme.PAPER, "edgecolor": "none"},
+        )  # fmt: skip
         axis.margins(y=0.14)
 
 

@@ -31,6 +31,8 @@ PAGE_VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--pape
 MILLIMETRES_PER_INCH = 25.4
 #: Width of a figure over the whole text, and of one that shares a row.
 FULL_WIDTH_MM, HALF_WIDTH_MM = 180.0, 88.0
+#: A figure on the page is this much larger than in print.
+ENLARGEMENT_ON_PAGE = 1.3
 
 # matplotlib types the keys by a literal of all its parameters, which a plain dictionary cannot meet.
 RC: dict[Any, Any] = {
@@ -110,6 +112,14 @@ def png_bytes(figure: Figure, dots_per_inch: int = 300) -> bytes:
     with mpl.rc_context(RC):
         figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def width_on_page_px(svg: str) -> int:
+    """Width of an SVG of ours in CSS pixels (96 per 72 points), enlarged so that its 8-point text reads well."""
+    points = re.search(r'width="([0-9.]+)pt"', svg)
+    if points is None:
+        raise ValueError("the SVG states no width in points")
+    return round(float(points.group(1)) * 96 / 72 * ENLARGEMENT_ON_PAGE)
 
 
 def svg_for_page(svg: str, key: str, alt: str) -> str:

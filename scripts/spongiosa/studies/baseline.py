@@ -1,4 +1,4 @@
-"""Tables that describe patients: the characteristics of a cohort, and groups compared with a reference group."""
+"""Groups of patients compared with a reference group, variable by variable."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from spongiosa.report.exhibits import Footnotes, TableExhibit
-from spongiosa.report.formatting import count_share, mean_sd, median_quartiles, number, p_value, whole
+from spongiosa.report.formatting import count_share, mean_sd, p_value
+from spongiosa.report.variables import Variable
 from spongiosa.statistics.comparison import mann_whitney, student_t
 from spongiosa.statistics.contingency import association_test, cross_tabulate
-from spongiosa.statistics.description import normality, summarise_categorical, summarise_numeric
+from spongiosa.statistics.description import summarise_categorical, summarise_numeric
 from spongiosa.studies.result import attempt
-from spongiosa.studies.variables import Variable
 
 
 @dataclass(frozen=True)
@@ -27,30 +27,6 @@ class Comparison:
     n: int
     method: str
     reason: str
-
-
-def characteristics(
-    key: str, title: str, caption: str, frame: pd.DataFrame, variables: Sequence[Variable]
-) -> TableExhibit:
-    """One row per variable (per category for counted ones): mean and SD, median and quartiles, range, missing."""
-    footnotes = Footnotes()
-    records: list[dict[str, object]] = []
-    printed: list[dict[str, str]] = []
-    for variable in variables:
-        rows = _counted(variable, frame) if variable.categories else [_averaged(variable, frame, footnotes)]
-        records += [record for record, _ in rows]
-        printed += [text for _, text in rows]
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(
-            "SD: standard deviation. Quartiles at (n + 1) p. Shapiro-Wilk: P of a normal distribution.",
-            *footnotes.notes(),
-        ),
-    )
 
 
 def group_comparison(
@@ -95,13 +71,17 @@ def group_comparison(
 
 def compare_numbers(first: pd.Series, second: pd.Series) -> Comparison:
     """Mann-Whitney of two samples with Student's t and Levene beside it; NaN with a reason where impossible."""
+    known = int(first.notna().sum() + second.notna().sum())
+    if not first.notna().any() or not second.notna().any():
+        reason = "One of the two groups has no value."
+        return Comparison(math.nan, math.nan, math.nan, known, "Mann-Whitney U", reason)
     ranks, reason = attempt(mann_whitney, first, second)
     means, _ = attempt(student_t, first, second)
     return Comparison(
         p_value=ranks.p_value if ranks else math.nan,
         p_student=means.p_value if means else math.nan,
         levene_p=means.levene_p if means else math.nan,
-        n=ranks.n if ranks else int(first.notna().sum() + second.notna().sum()),
+        n=known,
         method=ranks.method if ranks else "Mann-Whitney U",
         reason=reason,
     )
@@ -109,8 +89,12 @@ def compare_numbers(first: pd.Series, second: pd.Series) -> Comparison:
 
 def compare_counts(values: pd.Series, group: pd.Series, seed: int) -> Comparison:
     """Association of categories with groups; NaN with a reason where impossible."""
-    test, reason = attempt(lambda: association_test(cross_tabulate(values, group), seed=seed))
     known = int((values.notna() & group.notna()).sum())
+    table = cross_tabulate(values, group)
+    if min(table.shape) < 2:
+        reason = "Only one group or one category is present."
+        return Comparison(math.nan, math.nan, math.nan, known, "chi-square or Fisher's test", reason)
+    test, reason = attempt(association_test, table, seed=seed)
     if test is None:
         return Comparison(math.nan, math.nan, math.nan, known, "chi-square or Fisher's test", reason)
     return Comparison(test.p_value, math.nan, math.nan, test.n, test.method, "")
@@ -216,43 +200,3 @@ def _number_cell(values: pd.Series, variable: Variable, footnotes: Footnotes) ->
 
 def _p_cell(comparison: Comparison, footnotes: Footnotes) -> str:
     return footnotes.gap(comparison.reason) if comparison.reason else p_value(comparison.p_value)
-
-
-def _averaged(
-    variable: Variable, frame: pd.DataFrame, footnotes: Footnotes
-) -> tuple[dict[str, object], dict[str, str]]:
-    values = frame[variable.column]
-    summary, reason = attempt(summarise_numeric, values)
-    if summary is None:
-        record = {"variable": variable.column, "n": 0, "missing": int(values.size), "reason": reason}
-        return record, {
-            "Characteristic": variable.heading,
-            "n": "0",
-            "Mean ± SD or n (%)": footnotes.gap("Nobody has a value."),
-        }
-    normal = normality(values)
-    record = {"variable": variable.column, **asdict(summary), "shapiro_p": normal.p_value}
-    d = variable.decimals
-    return record, {
-        "Characteristic": variable.heading,
-        "n": whole(summary.n),
-        "Mean ± SD or n (%)": mean_sd(summary.mean, summary.sd, d),
-        "Median (Q1, Q3)": median_quartiles(summary.median, summary.q1, summary.q3, d),
-        "Range": f"{number(summary.minimum, d)} to {number(summary.maximum, d)}",
-        "Missing": whole(summary.missing),
-        "Shapiro-Wilk P": footnotes.gap(normal.reason) if normal.reason else p_value(normal.p_value),
-    }
-
-
-def _counted(variable: Variable, frame: pd.DataFrame) -> list[tuple[dict[str, object], dict[str, str]]]:
-    summary = summarise_categorical(frame[variable.column], list(variable.categories))
-    return [
-        (
-            {"variable": variable.column, "category": category.category, "n": summary.n, "missing": summary.missing,
-             "count": category.count, "share": category.share},
-            {"Characteristic": f"{variable.heading}: {variable.categories[category.category]}",
-             "n": whole(summary.n), "Mean ± SD or n (%)": count_share(category.count, summary.n),
-             "Missing": whole(summary.missing)},
-        )
-        for category in summary.categories
-    ]  # fmt: skip

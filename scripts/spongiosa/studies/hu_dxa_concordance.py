@@ -13,21 +13,10 @@ import pandas as pd
 
 from spongiosa.config.studies import HuDxaConcordanceSettings
 from spongiosa.config.thresholds import ThresholdsSettings
+from spongiosa.report.characteristics import characteristics
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
 from spongiosa.report.formatting import estimate_interval, number, percent
-from spongiosa.statistics.accuracy import AccuracyIndices, accuracy_indices, confusion
-from spongiosa.statistics.comparison import mann_whitney
-from spongiosa.statistics.description import missingness
-from spongiosa.statistics.linear import LinearFit, linear_regression
-from spongiosa.statistics.roc import auc_delong
-from spongiosa.studies import hu_dxa_figures as draw
-from spongiosa.studies import hu_dxa_tables as tabulate
-from spongiosa.studies.baseline import characteristics, group_comparison
-from spongiosa.studies.correlations import correlation_table
-from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
-from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, form_groups
-from spongiosa.studies.result import StudyResult, attempt
-from spongiosa.studies.variables import (
+from spongiosa.report.variables import (
     SITE_LABELS,
     Variable,
     demographic_variables,
@@ -35,6 +24,18 @@ from spongiosa.studies.variables import (
     index_label,
     present,
 )
+from spongiosa.statistics.accuracy import AccuracyIndices, accuracy_indices, confusion
+from spongiosa.statistics.comparison import mann_whitney
+from spongiosa.statistics.description import missingness
+from spongiosa.statistics.linear import LinearFit, linear_regression
+from spongiosa.statistics.roc import auc_delong
+from spongiosa.studies import hu_dxa_figures as draw
+from spongiosa.studies import hu_dxa_tables as tabulate
+from spongiosa.studies.baseline import group_comparison
+from spongiosa.studies.correlations import correlation_table
+from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
+from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, form_groups
+from spongiosa.studies.result import StudyResult, attempt
 
 NAME = "hu_dxa_concordance"
 TITLE = "Concordance of CT attenuation with DXA"
@@ -215,7 +216,7 @@ def _headline(
     kappa_text = (
         f"kappa not computed ({kappa.reason.rstrip('.')})"
         if math.isnan(kappa.estimate)
-        else f"kappa {estimate_interval(kappa.estimate, kappa.ci_low, kappa.ci_high)}"
+        else f"kappa {tabulate.kappa_text(kappa)}"
     )
     frame = cohort.frame
     area, why = attempt(

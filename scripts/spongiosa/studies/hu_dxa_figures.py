@@ -12,13 +12,13 @@ from spongiosa.report import figures, theme
 from spongiosa.report.exhibits import FigureExhibit
 from spongiosa.report.formatting import number, p_value
 from spongiosa.report.theme import GroupStyle
+from spongiosa.report.variables import SITE_LABELS
 from spongiosa.statistics.association import pearson, spearman
 from spongiosa.statistics.comparison import levene
 from spongiosa.statistics.linear import LinearFit, linear_regression
 from spongiosa.studies.baseline import compare_numbers
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, GROUPS, REFERENCE_GROUP, ConcordanceCohort
 from spongiosa.studies.result import attempt
-from spongiosa.studies.variables import SITE_LABELS
 
 SEX_STYLES = {
     "female": GroupStyle("Female", theme.PURPLE, "o"),
@@ -117,8 +117,15 @@ def residual_figure(cohort: ConcordanceCohort, fit: LinearFit | None, reason: st
         return None, reason
     residuals = fit.diagnostics.residuals
     bins = max(5, min(30, int(math.sqrt(residuals.size) * 1.5)))
-    drawing = figures.histogram(
-        residuals, x_label="Residual of the lowest T-score [SD]", bins=bins, normal=(0.0, fit.residual_sd)
+    drawing = figures.residuals(
+        residuals,
+        fit.fitted,
+        cohort.frame["group"].to_numpy(dtype=str),
+        GROUP_STYLES,
+        residual_label="Residual of the lowest T-score [SD]",
+        fitted_label="T-score predicted from HU [SD]",
+        bins=bins,
+        sd=fit.residual_sd,
     )
     concordant = cohort.frame["is_concordant"].to_numpy(dtype=bool)
     spread, spread_reason = attempt(levene, residuals[concordant], residuals[~concordant])
@@ -134,8 +141,9 @@ def residual_figure(cohort: ConcordanceCohort, fit: LinearFit | None, reason: st
         title="Figure 4. Residuals of the HU-T-score line",
         figure=drawing,
         data=cohort.frame[columns].assign(fitted=fit.fitted, residual=residuals),
-        caption=f"Residual SD {number(fit.residual_sd, 2)}, Shapiro-Wilk P {p_value(shapiro)}. {spread_text}",
-        alt=f"Histogram of {residuals.size} residuals with the normal curve of the same SD.",
+        caption=f"Left: the normal curve has the same SD. Residual SD {number(fit.residual_sd, 2)}, Shapiro-Wilk P "
+        f"{p_value(shapiro)}. {spread_text}",
+        alt=f"Histogram of {residuals.size} residuals with a normal curve, and residuals over the predicted T-score.",
     ), ""
 
 

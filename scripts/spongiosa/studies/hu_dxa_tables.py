@@ -11,6 +11,7 @@ import pandas as pd
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report.exhibits import Footnotes, TableExhibit
 from spongiosa.report.formatting import count_share, estimate_interval, number, p_value, whole
+from spongiosa.report.variables import SITE_LABELS, index_label
 from spongiosa.statistics.accuracy import AccuracyIndices, accuracy_indices, classify, confusion, threshold_frame
 from spongiosa.statistics.accuracy import threshold_table as indices_per_threshold
 from spongiosa.statistics.contingency import ContingencyTest, association_test, fisher_exact
@@ -19,7 +20,6 @@ from spongiosa.statistics.kappa import Kappa
 from spongiosa.statistics.roc import auc_delong
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, hu_zones
 from spongiosa.studies.result import attempt
-from spongiosa.studies.variables import SITE_LABELS, index_label
 
 
 def flow_table(cohort: ConcordanceCohort) -> TableExhibit:
@@ -27,7 +27,7 @@ def flow_table(cohort: ConcordanceCohort) -> TableExhibit:
     printed = cohort.flow.assign(patients=cohort.flow["patients"].map(whole))[["explanation", "patients"]]
     return TableExhibit(
         key="t0_flow",
-        title="Flow of patients",
+        title="Flow of patients in this study",
         frame=cohort.flow,
         printed=printed.set_axis(["Step", "Patients"], axis="columns"),
         caption="Every patient of the patient table is counted once, at the first criterion that applies.",
@@ -95,7 +95,10 @@ def sensitivity_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings,
         operator="<=",
         confidence=confidence,
     )
-    notes = ["Predicted osteoporosis: HU at or below the cut-off; reference: DXA+. Concordance is overall agreement."]
+    notes = [
+        "Predicted osteoporosis: HU at or below the cut-off; reference: DXA+. Concordance is overall agreement. "
+        "Limits of kappa are printed up to 1."
+    ]
     if best is None:
         notes.append(f"No Youden cut-off: {reason}")
     elif best.reason:
@@ -152,8 +155,13 @@ def _indices_row(label: str, indices: AccuracyIndices, footnotes: Footnotes) -> 
 def _kappa_cell(kappa: Kappa, footnotes: Footnotes) -> str:
     if math.isnan(kappa.estimate):
         return footnotes.gap(kappa.reason)
-    text = estimate_interval(kappa.estimate, kappa.ci_low, kappa.ci_high)
+    text = kappa_text(kappa)
     return f"{text} {footnotes.mark(kappa.reason)}" if kappa.reason else text
+
+
+def kappa_text(kappa: Kappa) -> str:
+    """Kappa with its interval cut at -1 and 1, beyond which the symmetric limits reach in small samples."""
+    return estimate_interval(kappa.estimate, max(kappa.ci_low, -1.0), min(kappa.ci_high, 1.0))
 
 
 def gray_zone_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, *, seed: int) -> TableExhibit:

@@ -1,0 +1,232 @@
+"""The report: one HTML page that holds everything it shows and loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from spongiosa.config.report import ReportSettings
+from spongiosa.outcome import Status
+from spongiosa.report import cohort_tables, theme
+from spongiosa.report.characteristics import characteristics
+from spongiosa.report.dictionary import index_dictionary
+from spongiosa.report.exhibits import FigureExhibit
+from spongiosa.report.flow import STAGE_TITLES, PatientFlow, patient_flow, patient_outcomes
+from spongiosa.report.formatting import mean_sd, whole
+from spongiosa.report.listings import INDEX_VARIABLES, exclusion_tables, patient_table
+from spongiosa.report.study_files import WrittenFigure, WrittenStudy, read_study
+from spongiosa.report.tables import TableView, table_view, view_of_frame
+from spongiosa.report.thumbnails import Thumbnail, thumbnails
+from spongiosa.report.variables import demographic_variables, dxa_variables, present
+from spongiosa.statistics.description import summarise_numeric
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAIN_INDEX = "ax_l1_l4_hu"
+
+
+@dataclass(frozen=True)
+class ReportTables:
+    """The tables of cohort/, as they were written."""
+
+    scans: pd.DataFrame
+    series: pd.DataFrame
+    measurements: pd.DataFrame
+    patients: pd.DataFrame
+    exclusions: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers come from; `packages` maps package -> version."""
+
+    version: str
+    config_hash: str
+    seed: int
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure ready for the template: SVG markup, and the words around it."""
+
+    key: str
+    title: str
+    caption: str
+    notes: tuple[str, ...]
+    svg: Markup
+    width_px: int
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study ready for the template."""
+
+    study: WrittenStudy
+    figures: tuple[FigureView, ...]
+    tables: tuple[TableView, ...]
+
+
+def render_report(
+    tables: ReportTables,
+    study_folders: Sequence[Path],
+    output_dir: Path,
+    settings: ReportSettings,
+    provenance: Provenance,
+) -> str:
+    """The page report/index.html as text; the same input gives the same text.
+
+    `study_folders` as `studies.result.write_study` wrote them, in the order of the page; `output_dir` is where the
+    review pictures of `tables.scans` lie.  Everything that comes from the user is escaped; a policy in the page
+    forbids every request and every script but its own.
+    """
+    flow = patient_flow(tables.scans)
+    studies = [_study_view(read_study(folder)) for folder in study_folders]
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    behaviour = (TEMPLATES / "behaviour.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        title=settings.title,
+        headline=_headline(tables.patients, flow, studies),
+        tiles=_tiles(tables, flow),
+        flow=flow,
+        failures=_failures(tables.scans),
+        cohort=_cohort_section(tables, settings),
+        studies=studies,
+        patients=patient_table(tables.patients, tables.scans, settings),
+        pictures=_pictures(tables.scans, output_dir, settings),
+        exclusions=exclusion_tables(tables.exclusions, settings),
+        methods=_methods(tables),
+        provenance=provenance,
+        dictionary=view_of_frame("dictionary", "Columns of cohort/patients.csv", index_dictionary()),
+        style=Markup(style),
+        behaviour=Markup(behaviour),
+        script_hash=base64.b64encode(hashlib.sha256(behaviour.encode()).digest()).decode("ascii"),
+    )
+
+
+def _study_view(study: WrittenStudy) -> StudyView:
+    prefix = f"{study.name}-"
+    return StudyView(
+        study=study,
+        figures=tuple(_figure_view(figure, figure.svg, prefix) for figure in study.figures),
+        tables=tuple(table_view(table, prefix=prefix) for table in study.tables),
+    )
+
+
+def _figure_view(figure: WrittenFigure | FigureExhibit, svg: str, prefix: str) -> FigureView:
+    key = f"{prefix}{figure.key}"
+    markup = Markup(theme.svg_for_page(svg, key, figure.alt))
+    return FigureView(key, figure.title, figure.caption, figure.notes, markup, theme.width_on_page_px(svg))
+
+
+def _headline(patients: pd.DataFrame, flow: PatientFlow, studies: Sequence[StudyView]) -> str:
+    """The first study's headline; without one, what was measured."""
+    if studies:
+        return studies[0].study.headline
+    measured = f"{flow.measured} of {flow.in_manifest} patients measured"
+    if MAIN_INDEX not in patients or not patients[MAIN_INDEX].notna().any():
+        return f"{measured}; no mean HU of L1-L4."
+    summary = summarise_numeric(patients[MAIN_INDEX])
+    return f"{measured}; mean HU of L1-L4 {mean_sd(summary.mean, summary.sd, 0)} HU (n = {summary.n})."
+
+
+def _tiles(tables: ReportTables, flow: PatientFlow) -> list[tuple[str, str]]:
+    measured = tables.measurements
+    levels = 0
+    if len(measured):
+        valid = measured[(measured["status"] == Status.OK) & measured["level"].notna()]
+        levels = len(valid.drop_duplicates([*cohort_tables.SCAN, "level"]))
+    return [
+        ("Patients", whole(flow.in_manifest)),
+        ("Measured", whole(flow.measured)),
+        ("Excluded", whole(flow.excluded)),
+        ("Failed", whole(flow.failed)),
+        ("Scans", whole(flow.scans)),
+        ("Vertebrae measured", whole(levels)),
+    ]
+
+
+def _failures(scans: pd.DataFrame) -> list[dict[str, str]]:
+    failed = scans[scans["status"] == Status.FAILED].fillna({"stage": "", "detail": ""})
+    return [
+        {
+            "scan": f"{row.patient_id}, {row.session} {row.modality}",
+            "stage": STAGE_TITLES.get(str(row.stage), str(row.stage)),
+            "detail": str(row.detail),
+        }
+        for row in failed.itertuples()
+    ]
+
+
+def _cohort_section(tables: ReportTables, settings: ReportSettings) -> dict[str, Any]:
+    session = cohort_tables.main_session(tables.scans)
+    rows = cohort_tables.of_session(tables.measurements, session)
+    outcomes = patient_outcomes(tables.scans)
+    measured_ids = outcomes.loc[outcomes["status"] == Status.OK, "patient_id"]
+    measured = tables.patients[tables.patients["patient_id"].isin(measured_ids)]
+    variables = present(
+        [*demographic_variables(), *dxa_variables(("lumbar", "femoral_neck", "total_hip")), *INDEX_VARIABLES],
+        measured,
+    )
+    views: list[TableView] = []
+    drawn: list[FigureExhibit | None] = [cohort_tables.age_figure(measured)]
+    if variables:
+        caption = f"The {len(measured)} measured patients."
+        views.append(table_view(characteristics("characteristics", "Patients", caption, measured, variables)))
+    if len(rows):
+        means = cohort_tables.level_means(rows)
+        views.append(table_view(cohort_tables.level_table(means, len(measured_ids))))
+        views.append(table_view(cohort_tables.imaging_table(rows), shown=settings.rows_shown * 2))
+        drawn.insert(0, cohort_tables.level_figure(means))
+    figures = [
+        _figure_view(figure, theme.svg_text(figure.figure, f"report/{figure.key}"), "cohort-")
+        for figure in drawn
+        if figure is not None
+    ]
+    return {"session": session, "tables": views, "figures": figures}
+
+
+def _pictures(scans: pd.DataFrame, output_dir: Path, settings: ReportSettings) -> dict[str, Any]:
+    shown: list[Thumbnail] = thumbnails(
+        scans, output_dir, at_most=settings.thumbnails, width_px=settings.thumbnail_width_px
+    )
+    return {"shown": shown, "drawn": int(scans["review_picture"].notna().sum())}
+
+
+def _methods(tables: ReportTables) -> str:
+    """How the numbers were measured, from what the rows say about themselves."""
+    rows = tables.measurements
+    if rows.empty:
+        return "No scan was measured."
+    localisers = _listed(rows["localiser"])
+    calibrations = _listed(rows["calibration_method"])
+    calibration = (
+        "No calibration was applied, so densities are given in HU only."
+        if calibrations == "none"
+        else f"HU were calibrated to mg/cm³ by: {calibrations}."
+    )
+    return (
+        f"Vertebrae were localised by: {localisers}. Regions were placed in the anatomical frame of each vertebra, "
+        "with sizes in millimetres and voxels at a border weighted by the part that lies inside. The three-slice index "
+        "is the mean of one ellipse below the superior endplate, one in the middle and one above the inferior endplate "
+        "of each valid level of L1-L4, every slice with one weight; 3D-HU is the mean of the whole trabecular volume "
+        f"of the body. {calibration} A value that could not be measured is missing, with its reason, never replaced."
+    )
+
+
+def _listed(values: pd.Series) -> str:
+    return ", ".join(sorted(values.dropna().astype(str).unique())) or "none"

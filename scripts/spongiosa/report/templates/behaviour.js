@@ -1,0 +1,133 @@
+"use strict";
+(function () {
+  const status = document.getElementById("status");
+  const say = (words) => { status.textContent = words; };
+
+  // "≤ 82.5", "−1.8", "1 234", "< 0.001", "0.700 (0.614 to 0.781)": the first number decides.
+  const numberIn = (text) => {
+    const match = text.replace(/\u2212/g, "-").replace(/[\u202f\u00a0]/g, "").match(/[-+]?\d+(\.\d+)?/);
+    return match ? parseFloat(match[0]) : NaN;
+  };
+  const bodyOf = (element) => element.closest(".exhibit").querySelector("tbody");
+  const textOf = (cell) => cell.textContent.trim();
+
+  document.querySelectorAll(".exhibit tbody").forEach((body) => {
+    Array.from(body.rows).forEach((row, position) => { row.dataset.position = position; });
+  });
+
+  const refold = (exhibit) => {
+    if (exhibit.classList.contains("unfolded") || exhibit.querySelector("input[type=search]")?.value) return;
+    const shown = Number(exhibit.dataset.shown);
+    Array.from(exhibit.querySelector("tbody").rows).forEach((row, position) => {
+      row.classList.toggle("folded", position >= shown);
+    });
+  };
+
+  const sort = (button) => {
+    const heading = button.closest("th");
+    const exhibit = button.closest(".exhibit");
+    const body = bodyOf(button);
+    const column = heading.cellIndex;
+    const next = { ascending: "descending", descending: "none" }[heading.getAttribute("aria-sort")] || "ascending";
+    heading.closest("tr").querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+    const rows = Array.from(body.rows);
+    if (next === "none") {
+      rows.sort((a, b) => a.dataset.position - b.dataset.position);
+    } else {
+      heading.setAttribute("aria-sort", next);
+      const turn = next === "ascending" ? 1 : -1;
+      const isNumber = heading.classList.contains("number");
+      const keyed = rows.map((row) => {
+        const text = textOf(row.cells[column]);
+        return { row, text, key: isNumber ? numberIn(text.startsWith("–") ? "" : text) : text };
+      });
+      // What is missing stays at the end, whichever way the rest is turned.
+      const isMissing = (item) => (isNumber ? Number.isNaN(item.key) : item.text === "");
+      keyed.sort((a, b) => {
+        if (isMissing(a) || isMissing(b)) return isMissing(a) - isMissing(b);
+        const order = isNumber ? a.key - b.key : a.text.localeCompare(b.text, "en", { numeric: true });
+        return turn * order || a.row.dataset.position - b.row.dataset.position;
+      });
+      rows.splice(0, rows.length, ...keyed.map((item) => item.row));
+    }
+    body.append(...rows);
+    refold(exhibit);
+    say(next === "none" ? "Original order." : "Sorted by " + textOf(button) + ", " + next + ".");
+  };
+
+  const gridOf = (exhibit) => Array.from(exhibit.querySelectorAll("tr"))
+    .map((row) => Array.from(row.cells).map(textOf));
+
+  const copy = async (button) => {
+    const text = gridOf(button.closest(".exhibit")).map((row) => row.join("\t")).join("\n");
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+      button.focus();
+    }
+    say("The table was copied.");
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1200);
+  };
+
+  const save = (button) => {
+    const exhibit = button.closest(".exhibit");
+    // A cell that starts like a formula is quoted, so that a spreadsheet does not run it.
+    const quoted = (text) => '"' + (/^[=+@\t]/.test(text) ? "'" : "") + text.replace(/"/g, '""') + '"';
+    const csv = "\ufeff" + gridOf(exhibit).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
+    link.download = exhibit.id + ".csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+
+  const unfold = (button) => {
+    const exhibit = button.closest(".exhibit");
+    exhibit.classList.add("unfolded");
+    exhibit.querySelectorAll("tr.folded").forEach((row) => row.classList.remove("folded"));
+    button.closest(".more").remove();
+  };
+
+  const filter = (input) => {
+    const exhibit = input.closest(".exhibit");
+    const wanted = input.value.trim().toLowerCase();
+    let count = 0;
+    Array.from(exhibit.querySelector("tbody").rows).forEach((row) => {
+      const found = row.textContent.toLowerCase().includes(wanted);
+      row.classList.toggle("filtered", !found);
+      if (wanted) row.classList.remove("folded");
+      count += found;
+    });
+    refold(exhibit);
+    say(count + " rows.");
+  };
+
+  const theme = () => {
+    const root = document.documentElement;
+    const isDark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+  };
+
+  const actions = { sort, copy, save, unfold, theme };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-action]");
+    if (button) actions[button.dataset.action](button);
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.dataset.action === "filter") filter(event.target);
+  });
+  // On paper everything is shown.
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll(".exhibit:not(#patient-list) tr.folded").forEach((row) => row.classList.remove("folded"));
+  });
+})();
