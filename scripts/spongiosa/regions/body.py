@@ -129,8 +129,8 @@ class VertebralBody:
         heights = np.arange(low - slack, high + slack + COLUMN_STEP_MM, COLUMN_STEP_MM)
         columns = np.stack(np.meshgrid(posterior, left, heights, indexing="ij"), axis=-1)[..., [1, 0, 2]]
         depth = self.depth_mm(self.frame.to_lps_mm(columns))
-        superior = _first_inside(depth[..., ::-1], heights[::-1])
-        inferior = _first_inside(depth, heights)
+        superior = first_inside(depth[..., ::-1], heights[::-1])
+        inferior = first_inside(depth, heights)
         return EndplateSurfaces(left, posterior, superior, inferior)
 
     def surface_on_axis_mm(self, is_superior: bool, radius_mm: float = SURFACE_RADIUS_MM) -> float:
@@ -143,7 +143,7 @@ class VertebralBody:
         return float(np.median(surface[near]))
 
 
-def _first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:
+def first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:
     """Height where columns, shape (..., n), first become positive from their start; NaN where they never do."""
     is_inside = depth > 0
     first = is_inside.argmax(axis=-1)

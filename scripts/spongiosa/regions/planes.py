@@ -18,8 +18,14 @@ PlaneKind = Literal["axial", "endplate"]
 #: Bony endplate with its subchondral bone that no plane of measurement may touch.  [mm]
 ENDPLATE_THICKNESS_MM = 1.0
 
+#: How far a label map may misplace a surface.  [mm]
+LABEL_ERROR_MM = 0.5
+
 #: A voxel that an oblique plane cuts reaches a whole voxel beyond it, and a label map misplaces the endplate by half.
-VOXELS_FROM_ENDPLATE = 1.5
+OBLIQUE_REACH_VOXELS = 1.5
+
+#: A native slice reaches half a slice beyond its middle; the further quarter keeps a tilted body's ellipse large.
+NATIVE_REACH_VOXELS = 0.75
 
 
 @dataclass(frozen=True)
@@ -43,44 +49,96 @@ class SlicePlane:
         return plane_coverage(shape, self.axes, outline_mm, self.geometry)
 
 
+def next_slice(plane: SlicePlane, body: VertebralBody) -> SlicePlane | None:
+    """The native slice beside `plane`, towards the middle of the body; None for an oblique plane."""
+    if plane.slice_axis is None or plane.slice_index is None:
+        return None
+    step = body.grid.steps_mm[:, 2 - plane.slice_axis]
+    towards = 1 if (body.frame.centre_mm - plane.axes.point_mm) @ step > 0 else -1
+    axes = _plane_axes(body, plane.axes.point_mm + towards * step, plane.axes.normal)
+    return SlicePlane(axes, plane.geometry, plane.slice_axis, plane.slice_index + towards)
+
+
 def measurement_plane(body: VertebralBody, height: Height, kind: PlaneKind, endplate_offset_mm: float) -> SlicePlane:
     """The plane near an endplate or at mid-height of a body.
 
-    Near an endplate the plane lies `endplate_offset_mm` from the endplate's surface on the body's axis.  Of native
-    slices, the first that is not nearer is taken: a thick slice that is nearer would contain the endplate.  An oblique
-    plane, whose voxels reach up to a whole voxel beyond it, keeps clear of the endplate likewise.
+    Near an endplate the plane lies `endplate_offset_mm` from the fitted endplate, on the body's axis, but always so
+    deep that its voxels cannot reach the endplate's actual surface, which is concave: a native slice by half its
+    thickness, an oblique plane by the whole voxels that it cuts.  Of native slices, the nearest that keeps this
+    distance is taken.
     """
-    frame = body.frame
-    superior_mm, inferior_mm = (body.surface_on_axis_mm(is_superior) for is_superior in (True, False))
     if height == "mid":
-        point = frame.to_lps_mm(np.array([0.0, 0.0, (superior_mm + inferior_mm) / 2]))
-        return _oblique(body, point, frame.superior) if kind == "endplate" else _native(body, point, 0.0)
-    is_superior = height == "superior"
-    normal = (frame.superior_endplate if is_superior else frame.inferior_endplate).normal
-    surface = frame.to_lps_mm(np.array([0.0, 0.0, superior_mm if is_superior else inferior_mm]))
-    inward = -1.0 if is_superior else 1.0
+        middle_mm = (body.surface_on_axis_mm(is_superior=True) + body.surface_on_axis_mm(is_superior=False)) / 2
+        point = body.frame.to_lps_mm(np.array([0.0, 0.0, middle_mm]))
+        return _oblique(body, point, body.frame.superior) if kind == "endplate" else _native(body, point, None)
+    target = _below_endplate(body, height, endplate_offset_mm)
     if kind == "endplate":
-        reach_mm = VOXELS_FROM_ENDPLATE * voxel_extent_mm(body.grid, normal)
-        offset_mm = max(endplate_offset_mm, reach_mm + ENDPLATE_THICKNESS_MM)
-        return _oblique(body, surface + inward * offset_mm * normal, normal)
+        reach_mm = OBLIQUE_REACH_VOXELS * voxel_extent_mm(body.grid, target.normal)
+        return _oblique(body, target.at_least(reach_mm + ENDPLATE_THICKNESS_MM), target.normal)
     slice_normal, _ = _slice_normal(body.grid)
-    along_slices_mm = endplate_offset_mm / max(float(slice_normal @ normal), 0.5)
-    return _native(body, surface + inward * along_slices_mm * slice_normal, inward)
+    reach_mm = NATIVE_REACH_VOXELS * voxel_extent_mm(body.grid, slice_normal)
+    nearest_allowed = target.surface_point(reach_mm + ENDPLATE_THICKNESS_MM + LABEL_ERROR_MM)
+    return _native(body, target.at_least(0.0), _Bound(nearest_allowed, target.inward))
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The wanted place below an endplate on the body's axis; heights are superior coordinates in the frame."""
+
+    body: VertebralBody
+    normal: FloatArray
+    inward: float
+    wanted_mm: float
+    surface_mm: float
+
+    def surface_point(self, depth_mm: float) -> FloatArray:
+        """The point of the axis at a depth below the endplate's surface, LPS."""
+        height = self.surface_mm + self.inward * depth_mm / float(self.normal @ self.body.frame.superior)
+        return self.body.frame.to_lps_mm(np.array([0.0, 0.0, height]))
+
+    def at_least(self, depth_mm: float) -> FloatArray:
+        """The wanted point, or the one at `depth_mm` below the surface where that is deeper, LPS."""
+        wanted = self.body.frame.to_lps_mm(np.array([0.0, 0.0, self.wanted_mm]))
+        allowed = self.surface_point(depth_mm)
+        is_deeper = (allowed - wanted) @ self.normal * self.inward > 0
+        return allowed if is_deeper else wanted
+
+
+def _below_endplate(body: VertebralBody, height: Height, offset_mm: float) -> _Target:
+    frame = body.frame
+    is_superior = height == "superior"
+    plane = frame.superior_endplate if is_superior else frame.inferior_endplate
+    inward = -1.0 if is_superior else 1.0
+    tilt = float(plane.normal @ frame.superior)
+    fitted_mm = float((plane.point_mm - frame.centre_mm) @ plane.normal) / tilt
+    wanted_mm = fitted_mm + inward * offset_mm / tilt
+    return _Target(body, plane.normal, inward, wanted_mm, body.surface_on_axis_mm(is_superior))
 
 
 def _oblique(body: VertebralBody, point_mm: FloatArray, normal: FloatArray) -> SlicePlane:
     return SlicePlane(_plane_axes(body, point_mm, normal), body.grid)
 
 
-def _native(body: VertebralBody, point_mm: FloatArray, inward: float) -> SlicePlane:
-    """The slice at `point_mm`, rounded in the direction `inward` (-1 inferior, 0 nearest, +1 superior)."""
+@dataclass(frozen=True)
+class _Bound:
+    """The point beyond which a slice must lie, seen `inward` (-1 inferior, +1 superior)."""
+
+    point_mm: FloatArray
+    inward: float
+
+
+def _native(body: VertebralBody, point_mm: FloatArray, bound: _Bound | None) -> SlicePlane:
+    """The slice nearest to `point_mm` that does not lie before `bound`."""
     geometry = body.grid
     normal, axis = _slice_normal(geometry)
-    step = float(np.asarray(geometry.direction)[2, 2 - axis])
     position = float(geometry.indices_zyx(point_mm)[axis])
-    # A hundredth of a slice of tolerance: a plane that lies on a slice must not fall to the next by rounding.
-    towards = inward * np.sign(step)
-    index = round(position) if towards == 0 else int(np.ceil(position * towards - 0.01) * towards)
+    index = round(position)
+    if bound is not None:
+        limit = float(geometry.indices_zyx(bound.point_mm)[axis])
+        towards = bound.inward * np.sign(np.asarray(geometry.direction)[2, 2 - axis])
+        if (index - limit) * towards < 0:
+            # A hundredth of a slice of tolerance: a slice that lies on the bound must not fall behind by rounding.
+            index = int(np.ceil(limit * towards - 0.01) * towards)
     index = int(np.clip(index, 0, geometry.shape[axis] - 1))
     on_slice = point_mm + (index - position) * geometry.steps_mm[:, 2 - axis]
     return SlicePlane(_plane_axes(body, on_slice, normal), geometry, axis, index)
