@@ -72,7 +72,7 @@ def scatter(
     rows = -(-len(panels) // columns)
     with theme.themed():
         figure = theme.new_figure(
-            theme.FULL_WIDTH_MM if columns > 1 else 110.0, (62.0 if columns == 3 else 76.0) * rows + 8
+            theme.FULL_WIDTH_MM if columns > 1 else theme.HALF_WIDTH_MM, (62.0 if columns == 3 else 76.0) * rows + 8
         )
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, panel in zip(axes, panels, strict=False):
