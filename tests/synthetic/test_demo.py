@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+import yaml
 from pydicom import dcmread
 
 from spongiosa.cohort.clinical import read_clinical
@@ -80,6 +81,21 @@ def test_each_patient_has_a_scout_and_slices_in_files_without_extension(cohort, 
         assert sum("AXIAL" in header.ImageType for header in headers) > 50
     makers = {headers_of(folder, patient_id)[0].Manufacturer for patient_id in ("P001", "P002", "P003", "P004")}
     assert len(makers) == 4
+
+
+def test_one_make_of_scanner_pads_outside_its_circle(cohort, folder):
+    """GE announces -2000 and stores it, unscaled; the corner of the square matrix lies outside the circle."""
+    path = next(path for path in (folder / "dicom" / "P002").rglob("EXP0005") if path.parent.name == "EXP0002")
+    dataset = dcmread(path)
+    assert dataset.PixelPaddingValue == -2000
+    assert dataset.pixel_array[0, 0] == -2000
+    middle = dataset.pixel_array[72, 72] * dataset.RescaleSlope + dataset.RescaleIntercept
+    assert -1024 <= middle <= 3071
+
+
+def test_the_configuration_of_the_demo_maps_every_column_of_the_hospital():
+    settings = yaml.safe_load((Path(__file__).parents[2] / "config" / "demo.yaml").read_text(encoding="utf-8"))
+    assert settings["clinical"]["columns"] == CLINICAL_COLUMNS
 
 
 def test_exactly_two_patients_are_meant_to_be_excluded_and_differ_in_why(cohort, folder):

@@ -127,13 +127,16 @@ def _planned(
     )
     if expectation == "chest_only":
         scanner = replace(scanner, cranial_level="T3", caudal_level="T10", caudal_margin_mm=5.0)
+    vendor = VENDORS[index % len(VENDORS)]
+    if vendor.storage.padding_hu is not None:
+        scanner = replace(scanner, padding_hu=int(vendor.storage.padding_hu))
     patient_seed = int(generator.integers(2**31))
     return PlannedPatient(
         patient_id=str(row["patient_id"]),
         seed=patient_seed,
         parameters=patient_parameters({str(name): value for name, value in row.items()}, patient_seed),
         scanner=scanner,
-        vendor=VENDORS[index % len(VENDORS)],
+        vendor=vendor,
         transfer_syntax=_SYNTAXES[index % len(_SYNTAXES)],
         study_date=f"{2023 + index % 3}{int(generator.integers(1, 13)):02d}{int(generator.integers(1, 29)):02d}",
         has_bone_kernel=expectation == "measured" and index % 5 == 1,

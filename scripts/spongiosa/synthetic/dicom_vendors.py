@@ -52,7 +52,8 @@ GE: Final = Vendor(
     "revo_evo_19.2",
     "STANDARD",
     "BONEPLUS",
-    PixelStorage(bits_stored=16, is_signed=True),
+    # Outside the reconstruction circle GE stores -2000, far below air.
+    PixelStorage(bits_stored=16, is_signed=True, padding_hu=-3024.0, padding_stored=-2000),
     folder="EXP00000/EXP{number:04d}",
     file_name="EXP{number:04d}",
 )
