@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
 from pydicom.uid import UID
+
 from spongiosa.synthetic.dicom_writer import (
     CANARIES,
     COMPRESSED,
