@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,100 +16,94 @@ from typing import Any, BinaryIO, Final
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import MediaStorageDirectoryStorage
 
 from spongiosa.dicom import enhanced
+from spongiosa.dicom.elements import DamagedDicom, Kind, NotDicom, OtherEncoding, Scan, scan_elements
 from spongiosa.dicom.sources import Source
 
-#: Elements that are read, by keyword.
-ELEMENTS: Final = (
-    "SpecificCharacterSet",
-    "ImageType",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "Modality",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "PatientAge",
-    "ContrastBolusAgent",
-    "BodyPartExamined",
-    "ScanningSequence",
-    "SliceThickness",
-    "KVP",
-    "RepetitionTime",
-    "EchoTime",
-    "EchoNumbers",
-    "MagneticFieldStrength",
-    "FlipAngle",
-    "GantryDetectorTilt",
-    "ReconstructionDiameter",
-    "XRayTubeCurrent",
-    "Exposure",
-    "SpiralPitchFactor",
-    "ConvolutionKernel",
-    "PatientPosition",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "AcquisitionNumber",
-    "InstanceNumber",
-    "TemporalPositionIdentifier",
-    "TriggerTime",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-    "BurnedInAnnotation",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-)
-_READ_TAGS: Final[list[BaseTag | int]] = [Tag(keyword) for keyword in ELEMENTS]
+#: Elements that are read: keyword -> how its value is written.
+ELEMENTS: Final[dict[str, Kind]] = {
+    "ImageType": "text",
+    "SOPClassUID": "text",
+    "SOPInstanceUID": "text",
+    "Modality": "text",
+    "Manufacturer": "text",
+    "PatientName": "text",
+    "PatientID": "text",
+    "PatientBirthDate": "text",
+    "PatientSex": "text",
+    "PatientAge": "text",
+    "StudyDate": "text",
+    "ContrastBolusAgent": "text",
+    "BodyPartExamined": "text",
+    "ScanningSequence": "text",
+    "SliceThickness": "decimal",
+    "KVP": "decimal",
+    "RepetitionTime": "decimal",
+    "EchoTime": "decimal",
+    "MagneticFieldStrength": "decimal",
+    "FlipAngle": "decimal",
+    "GantryDetectorTilt": "decimal",
+    "ReconstructionDiameter": "decimal",
+    "XRayTubeCurrent": "integer",
+    "Exposure": "integer",
+    "ConvolutionKernel": "text",
+    "PatientPosition": "text",
+    "StudyInstanceUID": "text",
+    "SeriesInstanceUID": "text",
+    "SeriesNumber": "integer",
+    "AcquisitionNumber": "integer",
+    "InstanceNumber": "integer",
+    "TemporalPositionIdentifier": "integer",
+    "TriggerTime": "decimal",
+    "ImagePositionPatient": "decimal",
+    "ImageOrientationPatient": "decimal",
+    "SamplesPerPixel": "short",
+    "NumberOfFrames": "integer",
+    "Rows": "short",
+    "Columns": "short",
+    "PixelSpacing": "decimal",
+    "BitsAllocated": "short",
+    "BitsStored": "short",
+    "HighBit": "short",
+    "PixelRepresentation": "short",
+    "PixelPaddingValue": "short",
+    "RescaleIntercept": "decimal",
+    "RescaleSlope": "decimal",
+    "RescaleType": "text",
+}
+_WANTED: Final = {int(Tag(keyword)): (keyword, kind) for keyword, kind in ELEMENTS.items()}
+_FUNCTIONAL_GROUPS: Final = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_READ_TAGS: Final[list[BaseTag | int]] = [Tag(keyword) for keyword in (*ELEMENTS, *_FUNCTIONAL_GROUPS)]
 _PIXEL_TAGS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-_PREAMBLE_BYTES: Final = 128
-
+_DIRECTORY: Final = "1.2.840.10008.1.3.10"
 
 #: The storage classes of scans (PS3.4, B.5): classic, enhanced multi-frame, legacy converted.
-SCAN_CLASSES: Final = {
-    "CT": frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}),
-    "MR": frozenset({"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}),
+CLASSIC_CLASSES: Final = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4"}
+ENHANCED_CLASSES: Final = {
+    "CT": frozenset({"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}),
+    "MR": frozenset({"1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}),
 }
-
-
-class NotDicom(Exception):
-    """The file is something else."""
-
-
-class DamagedDicom(Exception):
-    """The file says that it is DICOM and cannot be read."""
+SCAN_CLASSES: Final = {name: ENHANCED_CLASSES[name] | {classic} for name, classic in CLASSIC_CLASSES.items()}
+_ALL_ENHANCED: Final = ENHANCED_CLASSES["CT"] | ENHANCED_CLASSES["MR"]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
     """What the package needs to know about one image; None where the header does not say it.
 
-    `frame` counts within the file from 0.  `pixel_spacing_mm` is (between rows, between columns), `orientation` the LPS
+    `frame` counts within the file from 0; `pixel_offset` and `pixel_length` (bytes) are known for pixel data that are
+    not compressed.  `pixel_spacing_mm` is (between rows, between columns), `orientation` the LPS
     direction of a row and of a column (6 numbers), `position_mm` the LPS centre of the first pixel.
     """
 
     source: Source
     frame: int
     frames_in_file: int
+    pixel_offset: int | None
+    pixel_length: int | None
     sop_class: str
     sop_instance: str
     series: str
@@ -127,6 +121,8 @@ class FrameHeader:
     columns: int | None
     samples_per_pixel: int
     bits_allocated: int | None
+    bits_stored: int | None
+    high_bit: int | None
     pixel_representation: int
     padding_value: int | None
     pixel_spacing_mm: tuple[float, float] | None
@@ -196,112 +192,125 @@ def read_header(source: Source) -> list[FrameHeader]:
     """The frames of one file.  Raises `NotDicom` and `DamagedDicom`."""
     try:
         with source.opened() as stream:
-            dataset = _read_elements(stream)
-    except NotDicom:
+            scan = _scan(stream, source.size_bytes)
+            values = scan.values
+            if values.get("SOPClassUID", "") in _ALL_ENHANCED:
+                return _enhanced_frames(stream, scan, source)
+    except (NotDicom, DamagedDicom):
         raise
-    except Exception as error:  # malformed files make the readers raise nearly every type there is
+    except Exception as error:  # malformed files and archives make the readers raise nearly every type there is
         raise DamagedDicom from error
+    if values.get("MediaStorageSOPClassUID") == _DIRECTORY:
+        return []
+    if not values.get("Rows"):
+        _refuse_broken_off(values)
+        return []
+    frames = int(_number(values.get("NumberOfFrames")) or 1)
+    return [_frame(values, values, source, 0, frames, scan)]
+
+
+def _scan(stream: BinaryIO, size: int) -> Scan:
     try:
-        if _is_image(dataset):
-            return _frames(dataset, source)
-    except Exception as error:  # as above: values are converted when they are first looked at
-        raise DamagedDicom from error
-    if _should_be_image(dataset):
-        raise DamagedDicom
-    return []
+        return scan_elements(stream, size, _WANTED)
+    except OtherEncoding:
+        stream.seek(0)
+        return _read_by_pydicom(stream)
 
 
-def _read_elements(stream: BinaryIO) -> Dataset:
-    start = stream.read(_PREAMBLE_BYTES + 4)
-    stream.seek(0)
-    has_preamble = start[_PREAMBLE_BYTES:] == b"DICM"
-    # Old exports lack the preamble; group 0008 (or 0002) in little endian at the start tells them from other files.
-    if not has_preamble and start[:2] not in (b"\x08\x00", b"\x02\x00"):
-        raise NotDicom
-    dataset = pydicom.filereader.read_partial(
-        stream, stop_when=_is_pixel_data, defer_size=None, force=not has_preamble, specific_tags=_READ_TAGS
+def _read_by_pydicom(stream: BinaryIO) -> Scan:
+    dataset = _dataset(stream)
+    values = {keyword: _plain(dataset[keyword].value) for keyword in ELEMENTS if keyword in dataset}
+    for keyword in ("TransferSyntaxUID", "MediaStorageSOPClassUID"):
+        if keyword in dataset.file_meta:
+            values[keyword] = str(dataset.file_meta[keyword].value)
+    return Scan(values, None, None)
+
+
+def _dataset(stream: BinaryIO) -> Dataset:
+    return pydicom.filereader.read_partial(
+        stream, stop_when=lambda tag, _vr, _length: tag in _PIXEL_TAGS, force=True, specific_tags=_READ_TAGS
     )
-    if not has_preamble and "SOPClassUID" not in dataset:
-        raise NotDicom
-    return dataset
 
 
-def _is_pixel_data(tag: int, _vr: str | None, _length: int) -> bool:
-    return tag in _PIXEL_TAGS
+def _plain(value: Any) -> Any:
+    if isinstance(value, MultiValue):
+        return tuple(_plain(item) for item in value)
+    return value if isinstance(value, (int, float)) else str(value)
 
 
-def _is_image(dataset: Dataset) -> bool:
-    is_directory = dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-    return not is_directory and "Rows" in dataset
+def _enhanced_frames(stream: BinaryIO, scan: Scan, source: Source) -> list[FrameHeader]:
+    """Raises `ValueError` where the functional groups contradict the number of frames."""
+    stream.seek(0)
+    dataset, values = _dataset(stream), scan.values
+    groups = enhanced.frame_datasets(dataset, int(_number(values.get("NumberOfFrames")) or 1))
+    frames = []
+    for index, group in enumerate(groups):
+        own = {element.keyword: _plain(element.value) for element in group}
+        frames.append(_frame({**values, **own}, values, source, index, len(groups), scan))
+    return frames
 
 
-def _should_be_image(dataset: Dataset) -> bool:
-    """Whether the header breaks off: it names no class, or that of a scan without the size of its image."""
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        return False
-    sop_class = dataset.get("SOPClassUID")
-    return not sop_class or sop_class in SCAN_CLASSES["CT"] | SCAN_CLASSES["MR"]
+def _refuse_broken_off(values: Mapping[str, Any]) -> None:
+    """Raises `DamagedDicom` for a header that names no class, or that of a scan without the size of its image."""
+    sop_class = values.get("SOPClassUID")
+    if not sop_class or sop_class in SCAN_CLASSES["CT"] | SCAN_CLASSES["MR"]:
+        raise DamagedDicom
 
 
-def _frames(dataset: Dataset, source: Source) -> list[FrameHeader]:
-    count = int(dataset.get("NumberOfFrames") or 1)
-    if "PerFrameFunctionalGroupsSequence" not in dataset:
-        return [_frame(dataset, source, 0, count)]
-    groups = enhanced.frame_datasets(dataset, count)
-    return [_frame(group, source, index, count, dataset) for index, group in enumerate(groups)]
-
-
-def _frame(dataset: Dataset, source: Source, frame: int, count: int, whole: Dataset | None = None) -> FrameHeader:
-    """The record of one frame; `dataset` holds its own elements, `whole` those of the file where they differ."""
-    whole = dataset if whole is None else whole
-    position = _numbers(dataset.get("ImagePositionPatient"), 3)
-    spacing = _numbers(dataset.get("PixelSpacing"), 2)
+def _frame(
+    values: Mapping[str, Any], whole: Mapping[str, Any], source: Source, frame: int, count: int, scan: Scan
+) -> FrameHeader:
+    """The record of one frame; `values` holds its own elements over those of the file, `whole` those of the file."""
+    position = _numbers(values.get("ImagePositionPatient"), 3)
+    spacing = _numbers(values.get("PixelSpacing"), 2)
     return FrameHeader(
         source=source,
         frame=frame,
         frames_in_file=count,
-        sop_class=str(whole.get("SOPClassUID") or whole.file_meta.get("MediaStorageSOPClassUID") or ""),
-        sop_instance=str(whole.get("SOPInstanceUID") or ""),
-        series=str(whole.get("SeriesInstanceUID") or ""),
-        study=str(whole.get("StudyInstanceUID") or ""),
+        pixel_offset=scan.pixel_offset,
+        pixel_length=scan.pixel_length,
+        sop_class=_text(whole, "SOPClassUID") or _text(whole, "MediaStorageSOPClassUID"),
+        sop_instance=_text(whole, "SOPInstanceUID"),
+        series=_text(whole, "SeriesInstanceUID"),
+        study=_text(whole, "StudyInstanceUID"),
         patient=(_text(whole, "PatientID"), _text(whole, "PatientName"), _text(whole, "PatientBirthDate")),
         modality=_text(whole, "Modality").upper(),
-        image_type=_tokens(dataset.get("ImageType") or whole.get("ImageType")),
-        transfer_syntax=str(whole.file_meta.get("TransferSyntaxUID") or ""),
+        image_type=_tokens(values.get("ImageType")),
+        transfer_syntax=_text(whole, "TransferSyntaxUID"),
         series_number=_integer(whole.get("SeriesNumber")),
-        acquisition_number=_integer(dataset.get("AcquisitionNumber")),
-        temporal_position=_number(dataset.get("TemporalPositionIdentifier", dataset.get("TriggerTime"))),
-        echo_time_ms=_number(dataset.get("EchoTime")),
+        acquisition_number=_integer(values.get("AcquisitionNumber")),
+        temporal_position=_number(values.get("TemporalPositionIdentifier", values.get("TriggerTime"))),
+        echo_time_ms=_number(values.get("EchoTime")),
         instance_number=_integer(whole.get("InstanceNumber")),
         rows=_integer(whole.get("Rows")),
         columns=_integer(whole.get("Columns")),
         samples_per_pixel=_integer(whole.get("SamplesPerPixel")) or 1,
         bits_allocated=_integer(whole.get("BitsAllocated")),
+        bits_stored=_integer(whole.get("BitsStored")),
+        high_bit=_integer(whole.get("HighBit")),
         pixel_representation=_integer(whole.get("PixelRepresentation")) or 0,
         padding_value=_integer(whole.get("PixelPaddingValue")),
         pixel_spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
-        orientation=_numbers(dataset.get("ImageOrientationPatient"), 6),
+        orientation=_numbers(values.get("ImageOrientationPatient"), 6),
         position_mm=None if position is None else (position[0], position[1], position[2]),
-        slice_thickness_mm=_number(dataset.get("SliceThickness")),
-        rescale_slope=_number(dataset.get("RescaleSlope")),
-        rescale_intercept=_number(dataset.get("RescaleIntercept")),
-        rescale_type=_text(dataset, "RescaleType").upper(),
-        kernel=_first_text(dataset.get("ConvolutionKernel")),
-        technical={keyword: dataset.get(keyword, whole.get(keyword)) for keyword in TECHNICAL_ELEMENTS},
+        slice_thickness_mm=_number(values.get("SliceThickness")),
+        rescale_slope=_number(values.get("RescaleSlope")),
+        rescale_intercept=_number(values.get("RescaleIntercept")),
+        rescale_type=_text(values, "RescaleType").upper(),
+        kernel=_first_text(values.get("ConvolutionKernel")),
+        technical={keyword: values[keyword] for keyword in TECHNICAL_ELEMENTS if keyword in values},
     )
 
 
 #: Elements that `privacy.acquisition_fields` may pass on after its checks.
 TECHNICAL_ELEMENTS: Final = (
     "Manufacturer",
-    "ManufacturerModelName",
     "BodyPartExamined",
     "ScanningSequence",
     "ContrastBolusAgent",
     "KVP",
     "XRayTubeCurrent",
     "Exposure",
-    "SpiralPitchFactor",
     "ReconstructionDiameter",
     "GantryDetectorTilt",
     "RepetitionTime",
@@ -311,24 +320,24 @@ TECHNICAL_ELEMENTS: Final = (
     "PatientPosition",
     "PatientSex",
     "PatientAge",
-    "BurnedInAnnotation",
 )
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip()
+def _text(values: Mapping[str, Any], keyword: str) -> str:
+    return _first_text(values.get(keyword))
 
 
 def _first_text(value: Any) -> str:
-    """Siemens writes the kernel and its iterative strength as two values."""
-    parts = [value] if isinstance(value, str) else list(value or [])
-    return str(parts[0]).strip() if parts else ""
+    """The first of several values: Siemens writes the kernel and its iterative strength as two."""
+    if isinstance(value, tuple):
+        value = value[0] if value else ""
+    return "" if value is None else str(value).strip()
 
 
 def _tokens(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
-    parts = [value] if isinstance(value, str) else list(value)
+    parts = value if isinstance(value, tuple) else (value,)
     return tuple(str(part).strip().upper() for part in parts)
 
 
@@ -348,7 +357,7 @@ def _integer(value: Any) -> int | None:
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     """Exactly `count` finite numbers, or None."""
-    if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != count:
+    if not isinstance(value, tuple) or len(value) != count:
         return None
     numbers = [_number(item) for item in value]
     return None if None in numbers else tuple(number for number in numbers if number is not None)

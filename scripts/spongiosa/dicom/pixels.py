@@ -22,6 +22,7 @@ _INT16: Final = np.iinfo(np.int16)
 LOWEST_PHYSICAL_HU: Final = -1500.0
 """Air is -1000 HU and its noise stays within some hundred; scanners mark pixels outside the scan circle by -2000,
 -3024 or -8192, often without saying so."""
+_PLAIN_SYNTAXES: Final = frozenset({"", str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian)})
 _TISSUE_HU: Final = (-900.0, 3000.0)
 
 
@@ -38,6 +39,8 @@ class FrameReader:
 
     def stored_values(self, frame: FrameHeader) -> NDArray[Any]:
         """Stored integers of one frame, shape (rows, columns).  Raises `UndecodableFrame`."""
+        if frame.transfer_syntax in _PLAIN_SYNTAXES and frame.pixel_length is not None:
+            return _plain_values(frame)
         try:
             with _quiet_decoders():
                 values = pixel_array(self._opened(frame.source), index=frame.frame)
@@ -55,6 +58,37 @@ class FrameReader:
                 self._dataset.file_meta.TransferSyntaxUID = _uncompressed_syntax(self._dataset)
             self._source = source
         return self._dataset
+
+
+def _plain_values(frame: FrameHeader) -> NDArray[Any]:
+    """Pixels that are stored as they are, little endian, straight from their place in the file."""
+    assert frame.rows and frame.columns and frame.pixel_offset is not None and frame.pixel_length is not None
+    if frame.bits_allocated not in (8, 16, 32):
+        raise UndecodableFrame
+    dtype = np.dtype(f"<{'i' if frame.pixel_representation == 1 else 'u'}{frame.bits_allocated // 8}")
+    count = frame.rows * frame.columns
+    frame_bytes = count * dtype.itemsize
+    if (frame.frame + 1) * frame_bytes > frame.pixel_length:
+        raise UndecodableFrame
+    with frame.source.opened() as stream:
+        stream.seek(frame.pixel_offset + frame.frame * frame_bytes)
+        data = stream.read(frame_bytes)
+    if len(data) < frame_bytes:
+        raise UndecodableFrame
+    return _without_unused_bits(np.frombuffer(data, dtype), frame).reshape(frame.rows, frame.columns)
+
+
+def _without_unused_bits(values: NDArray[Any], frame: FrameHeader) -> NDArray[Any]:
+    """Old scanners keep overlays in the bits above HighBit (PS3.5, 8.1.1): shift them out, and the sign in."""
+    bits = values.dtype.itemsize * 8
+    stored = frame.bits_stored or bits
+    above = bits - 1 - (stored - 1 if frame.high_bit is None else frame.high_bit)
+    if stored == bits or not 0 < stored < bits or above < 0:
+        return values
+    below = bits - stored - above
+    if below == 0 and frame.pixel_representation == 0 and int(values.max(initial=0)) < 1 << stored:
+        return values
+    return (values << above) >> (above + below)
 
 
 def _uncompressed_syntax(dataset: Dataset) -> UID:
@@ -81,17 +115,26 @@ def hounsfield(stored: NDArray[Any], frame: FrameHeader) -> Int16Array:
     """
     slope = 1.0 if frame.rescale_slope is None else frame.rescale_slope
     intercept = frame.rescale_intercept or 0.0
-    if slope == 1.0 and intercept.is_integer():
-        scaled: NDArray[Any] = stored.astype(np.int32)
-        scaled += np.int32(intercept)
-    else:
-        scaled = np.rint(stored.astype(np.float64) * slope + intercept)
-    hu: Int16Array = np.clip(scaled, _INT16.min, _INT16.max).astype(np.int16)
+    hu = _rescaled(stored, slope, intercept)
     padding = padding_value(frame)
     if padding is not None and not _TISSUE_HU[0] < slope * padding + intercept < _TISSUE_HU[1]:
         hu[stored == padding] = AIR_HU
-    hu[hu < LOWEST_PHYSICAL_HU] = AIR_HU
+    if int(hu.min(initial=0)) < LOWEST_PHYSICAL_HU:
+        hu[hu < LOWEST_PHYSICAL_HU] = AIR_HU
     return hu
+
+
+def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> Int16Array:
+    """slope * stored + intercept as int16, what lies outside of it clipped."""
+    if slope != 1.0 or not intercept.is_integer():
+        scaled = np.rint(stored.astype(np.float64) * slope + intercept)
+        return np.clip(scaled, _INT16.min, _INT16.max).astype(np.int16)
+    lowest, highest = int(stored.min(initial=0)), int(stored.max(initial=0))
+    if min(lowest, lowest + intercept) >= _INT16.min and max(highest, highest + intercept) <= _INT16.max:
+        hu: Int16Array = stored.astype(np.int16)
+        hu += np.int16(intercept)
+        return hu
+    return np.clip(stored.astype(np.int64) + int(intercept), _INT16.min, _INT16.max).astype(np.int16)
 
 
 def signal(stored: NDArray[Any], frame: FrameHeader) -> NDArray[np.float32]:

@@ -131,7 +131,6 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "kvp": ("KVP", _bounded(20, 200)),
     "tube_current_ma": ("XRayTubeCurrent", _bounded(0, 5000)),
     "exposure_mas": ("Exposure", _bounded(0, 100_000)),
-    "spiral_pitch": ("SpiralPitchFactor", _bounded(0, 10)),
     "reconstruction_diameter_mm": ("ReconstructionDiameter", _bounded(0, 2000)),
     "stated_gantry_tilt_degrees": ("GantryDetectorTilt", _bounded(-90, 90)),
     "manufacturer": ("Manufacturer", known_manufacturer),
