@@ -9,7 +9,8 @@ from spongiosa.synthetic.patient import AIR_HU, build_patient
 from spongiosa.synthetic.sampling import Grid, GridCanvas
 from spongiosa.synthetic.scanner import render_ct
 from spongiosa.synthetic.tissue import Tissues, density_for_hu
-from spongiosa.synthetic.truth import ELLIPSES, L1_TO_L4
+from spongiosa.synthetic.truth import L1_TO_L4
+from spongiosa.synthetic.truth_regions import ELLIPSES
 
 
 def noise_free_cube_of(patient, level, spacing_mm):
@@ -27,7 +28,7 @@ def noise_free_cube_of(patient, level, spacing_mm):
 def test_mean_over_the_core_voxels_of_a_noise_free_render_equals_the_stated_truth(woman, small_scan):
     """0.1 HU, as promised: 0.5 mm voxels whose centres lie in the ideal core, some 130,000 of them."""
     canvas, points = noise_free_cube_of(woman, "L3", 0.5)
-    inside = small_scan.truth.contains("L3", "body_trabecular", points)
+    inside = small_scan.truth.contains("L3", points)
     assert canvas.values.ravel()[inside].mean() == pytest.approx(small_scan.truth.hu("L3", "body_trabecular"), abs=0.1)
 
 
@@ -35,7 +36,7 @@ def test_core_of_the_truth_lies_the_inset_below_the_surface(woman, small_scan):
     """Euclidean distance to the outside, counted on 0.7 mm voxels, is never less than 5 mm minus one voxel diagonal."""
     canvas, points = noise_free_cube_of(woman, "L2", 0.7)
     depth = ndimage.distance_transform_edt(canvas.bodies == woman.vertebrae["L2"].label, sampling=0.7)
-    inside = small_scan.truth.contains("L2", "body_trabecular", points).reshape(depth.shape)
+    inside = small_scan.truth.contains("L2", points).reshape(depth.shape)
     assert depth[inside].min() > 5.0 - 1.2
     assert np.percentile(depth[(depth > 0) & ~inside], 99) < 5.0 + 1.2
 
@@ -59,7 +60,7 @@ def test_ellipses_lie_inside_the_inset_section_and_are_large(woman, small_scan):
     """Points of an ellipse are 5 mm inside the wall; its area is at least half of the section's inset area."""
     for region in ELLIPSES:
         ellipse = small_scan.truth.ellipse("L3", region)
-        local = woman.vertebrae["L3"].frame.to_local(ellipse.points(0.5))
+        local = woman.vertebrae["L3"].frame.to_local(ellipse.samples(0.5)[0])
         _, wall, _ = woman.vertebrae["L3"].body.distances(*local.astype(np.float32).T)
         assert wall.max() < -5.0 + 0.05
         assert ellipse.area_mm2 > 350.0

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from spongiosa.synthetic.placed import Ellipse
+
 _RAYS = 180
 _REACH_MM = 60.0
-
-
-@dataclass(frozen=True)
-class Ellipse:
-    """An ellipse in space: centre and its two perpendicular half axes as vectors, LPS mm."""
-
-    centre_mm: NDArray[np.float64]
-    first_half_axis_mm: NDArray[np.float64]
-    second_half_axis_mm: NDArray[np.float64]
-
-    @property
-    def area_mm2(self) -> float:
-        return float(np.pi * np.linalg.norm(self.first_half_axis_mm) * np.linalg.norm(self.second_half_axis_mm))
-
-    def points(self, step_mm: float) -> NDArray[np.float64]:
-        """Points on a square lattice inside, shape (n, 3)."""
-        a, b = np.linalg.norm(self.first_half_axis_mm), np.linalg.norm(self.second_half_axis_mm)
-        s, t = np.meshgrid(np.arange(-a, a + step_mm, step_mm) / a, np.arange(-b, b + step_mm, step_mm) / b)
-        inside = s * s + t * t <= 1.0
-        return self.centre_mm + s[inside, None] * self.first_half_axis_mm + t[inside, None] * self.second_half_axis_mm
 
 
 def largest_inscribed_ellipse(

@@ -111,6 +111,13 @@ CASES: tuple[Case, ...] = (
         scanner=replace(SCANNER, gantry_tilt_deg=15.0, slice_spacing_mm=3.0, slice_thickness_mm=3.0),
     ),
     Case(
+        "Phantom with five rods, two loose screws",
+        _old(*instrumentation(("L4",), {("L4", "left"): 2.5})),
+        replace(SCANNER, phantom="mindways_five_rods"),
+        "L4",
+    ),
+    Case("Beam hardening", scanner=replace(SCANNER, beam_hardening=1.0, rows=256, columns=256, slice_spacing_mm=3.0)),
+    Case(
         "Off-centre field of view with padding",
         scanner=replace(
             SCANNER, rows=256, columns=256, pixel_spacing_mm=1.0, off_centre_mm=(45.0, 30.0), padding_hu=-1024

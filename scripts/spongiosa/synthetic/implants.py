@@ -17,6 +17,7 @@ from spongiosa.synthetic.vertebra import Vertebra
 
 _HEAD_RADIUS_MM = 6.5
 _HEAD_OFFSET_MM = 7.0
+_RIM_MM = 0.8
 _SEARCH_MM = 40.0
 _SEARCH_STEP_MM = 0.1
 
@@ -84,9 +85,12 @@ def place_screws(vertebrae: dict[str, Vertebra], variants: Iterable[Variant]) ->
 def implant_structures(
     screws: list[PlacedScrew], variants: Iterable[Variant], levels: tuple[str, ...]
 ) -> list[Structure]:
-    """Halos first, then screws with their heads, then rods."""
+    """Halos with their dense rim first, then screws with their heads, then rods."""
     structures: list[Structure] = [
-        TissueChain([_shaft(s, s.diameter_mm / 2.0 + s.halo_mm)], "thecal_sac") for s in screws if s.halo_mm > 0.0
+        TissueChain([_shaft(s, s.diameter_mm / 2.0 + s.halo_mm + wider)], tissue)
+        for s in screws
+        if s.halo_mm > 0.0
+        for wider, tissue in ((_RIM_MM, "halo_rim"), (0.0, "halo"))
     ]
     for screw in screws:
         structures.append(TissueChain([_shaft(screw, screw.diameter_mm / 2.0)], "titanium"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spongiosa.synthetic.phantoms import Phantom
 from spongiosa.synthetic.variants import Variant
 
 Sex = Literal["F", "M"]
@@ -115,5 +116,5 @@ class ScannerParameters:
     """Value outside the circular reconstruction field; None fills the whole square with image."""
     clips_to_12_bit: bool = True
     """Limits the image to -1024 ... 3071 HU."""
-    phantom: str | None = None
-    """Name of the calibration phantom under the back (`phantoms.PHANTOMS`), or None."""
+    phantom: str | Phantom | None = None
+    """The calibration phantom under the patient: a name of `phantoms.PHANTOMS`, a phantom of one's own, or None."""

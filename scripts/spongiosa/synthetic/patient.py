@@ -50,16 +50,21 @@ class SyntheticPatient:
 
     def hu_at(self, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
         """The noise-free continuous field: HU at points of shape (n, 3) in LPS mm."""
-        canvas = PointCanvas(points_lps_mm, AIR_HU)
-        self.paint(canvas, Tissues(kvp))
+        return self.values_at(points_lps_mm, Tissues(kvp))
+
+    def values_at(self, points_lps_mm: NDArray[np.float64], palette: Palette) -> NDArray[np.float32]:
+        """The continuous field in another palette: values at points of shape (n, 3) in LPS mm."""
+        canvas = PointCanvas(points_lps_mm, palette.value("air"))
+        self.paint(canvas, palette)
         return np.asarray(canvas.values, dtype=np.float32)
 
-    def vertebra_hu_at(self, level: str, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
-        """As `hu_at`, for points inside one vertebra, where nothing that is laid down before it shows."""
-        canvas = PointCanvas(points_lps_mm, AIR_HU)
-        tissues = Tissues(kvp)
+    def vertebra_values_at(
+        self, level: str, points_lps_mm: NDArray[np.float64], palette: Palette
+    ) -> NDArray[np.float32]:
+        """Values at points inside one vertebra, where nothing that is laid down before it shows."""
+        canvas = PointCanvas(points_lps_mm, palette.value("air"))
         for structure in (self.vertebrae[level], *self.inclusions):
-            structure.paint(canvas, tissues)
+            structure.paint(canvas, palette)
         return np.asarray(canvas.values, dtype=np.float32)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
-Index = tuple[slice, ...] | slice
+Index = tuple[slice, ...] | slice | NDArray[np.intp]
 _SLAB_SAMPLES = 1_500_000
 
 
@@ -72,7 +72,10 @@ class Window:
     def crop(self, box: Box) -> Index:
         """Index of the part of the window's arrays that a box in the same frame touches."""
         if self._basis is None or self._offset is None:
-            return slice(None)
+            inside = np.ones(self.u.shape, dtype=bool)
+            for c, low, high in zip((self.u, self.v, self.w), box.lower, box.upper, strict=True):
+                inside &= (c >= low) & (c <= high)
+            return np.flatnonzero(inside)
         lower, upper = _index_range(box.corners(), self._basis, self._offset, margin=1.0)
         shape = (self.u.shape[3], self.u.shape[2], self.u.shape[0])
         x, y, z = (slice(max(lower[k], 0), max(min(upper[k], shape[k]), 0)) for k in range(3))
@@ -229,14 +232,20 @@ class PointCanvas(Canvas):
     def __init__(self, points_lps_mm: NDArray[np.float64], fill: float) -> None:
         self.points = np.asarray(points_lps_mm, dtype=np.float64)
         self.values = np.full(len(self.points), fill, dtype=np.float32)
+        self._extent = (self.points.min(axis=0), self.points.max(axis=0)) if len(self.points) else None
 
     def window(self, frame: Frame, box: Box, fine: bool = True) -> tuple[Window, Index] | None:  # noqa: ARG002
-        local = frame.to_local(self.points)
-        inside = np.all((local >= box.lower) & (local <= box.upper), axis=1)
-        if not inside.any():
+        if self._extent is None:
             return None
-        u, v, w = local.astype(np.float32).T
-        return Window(u, v, w, 0.0, None, None), slice(None)
+        corners = frame.to_lps(box.corners())
+        if np.any(corners.max(axis=0) < self._extent[0]) or np.any(corners.min(axis=0) > self._extent[1]):
+            return None
+        local = frame.to_local(self.points)
+        inside = np.flatnonzero(np.all((local >= box.lower) & (local <= box.upper), axis=1))
+        if len(inside) == 0:
+            return None
+        u, v, w = np.ascontiguousarray(local[inside].T, dtype=np.float32)
+        return Window(u, v, w, 0.0, None, None), inside
 
     def average(self, samples: Floats) -> Floats:
         return samples

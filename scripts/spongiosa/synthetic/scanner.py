@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.synthetic.artefacts import add_artefacts
 from spongiosa.synthetic.image import SyntheticImage
 from spongiosa.synthetic.noise import Reconstruction
 from spongiosa.synthetic.parameters import PatientPosition, ScannerParameters
 from spongiosa.synthetic.patient import AIR_HU, SyntheticPatient
+from spongiosa.synthetic.phantoms import PlacedPhantom, phantom_of
 from spongiosa.synthetic.sampling import Grid, GridCanvas
 from spongiosa.synthetic.table import Table
 from spongiosa.synthetic.tissue import Tissues
@@ -79,8 +81,12 @@ def render_ct(patient: SyntheticPatient, scanner: ScannerParameters, seed: int) 
     grid = scan_grid(patient, scanner)
     tissues = Tissues(scanner.kvp)
     canvas = GridCanvas(grid, AIR_HU)
+    table = _table(patient, scanner)
     if scanner.has_table:
-        Table.under(patient.trunk, is_prone=scanner.patient_position in ("HFP", "FFP")).paint(canvas, tissues)
+        table.paint(canvas, tissues)
+    phantom = placed_phantom(patient, scanner)
+    if phantom is not None:
+        phantom.paint(canvas, tissues)
     patient.paint(canvas, tissues)
     ct = _reconstruct(np.asarray(canvas.values, dtype=np.float32), scanner, seed)
     return RenderedScan(
@@ -92,16 +98,50 @@ def render_ct(patient: SyntheticPatient, scanner: ScannerParameters, seed: int) 
     )
 
 
+def _table(patient: SyntheticPatient, scanner: ScannerParameters) -> Table:
+    phantom = phantom_of(scanner.phantom)
+    is_prone = scanner.patient_position in ("HFP", "FFP")
+    return Table.under(patient.trunk, is_prone, gap_mm=0.0 if phantom is None else phantom.thickness_mm)
+
+
+def placed_phantom(patient: SyntheticPatient, scanner: ScannerParameters) -> PlacedPhantom | None:
+    """The phantom of a scan where it lies, between patient and table; None without one."""
+    phantom = phantom_of(scanner.phantom)
+    if phantom is None:
+        return None
+    table = _table(patient, scanner)
+    return PlacedPhantom(phantom, table.surface_y_mm - table.away * (phantom.thickness_mm / 2.0 + 4.0))
+
+
 def _reconstruct(field: NDArray[np.float32], scanner: ScannerParameters, seed: int) -> NDArray[np.int16]:
     overlap = max(0.0, 1.0 - scanner.slice_spacing_mm / scanner.slice_thickness_mm)
     reconstruction = Reconstruction(
         scanner.kernel, (scanner.rows, scanner.columns), scanner.pixel_spacing_mm, scanner.noise_sd_hu, overlap, seed
     )
+    streams = np.random.SeedSequence(seed).spawn(2)
+    add_artefacts(
+        field,
+        scanner.pixel_spacing_mm,
+        metal=scanner.has_metal_artefacts,
+        beam_hardening=scanner.beam_hardening,
+        rng=np.random.default_rng(streams[0]),
+    )
+    outside = _outside_circle(scanner) if scanner.padding_hu is not None else None
     lowest, highest = (-1024, 3071) if scanner.clips_to_12_bit else (-32768, 32767)
     image = np.empty(field.shape, dtype=np.int16)
     for k, hu in enumerate(field):
         image[k] = np.clip(np.rint(reconstruction.slice(hu)), lowest, highest)
+        if outside is not None:
+            image[k][outside] = scanner.padding_hu
     return image
+
+
+def _outside_circle(scanner: ScannerParameters) -> NDArray[np.bool_]:
+    """Pixels beyond the largest circle that fits the matrix."""
+    y, x = np.ogrid[: scanner.rows, : scanner.columns]
+    radius = min(scanner.rows, scanner.columns) / 2.0
+    away: NDArray[np.bool_] = np.hypot(y - (scanner.rows - 1) / 2.0, x - (scanner.columns - 1) / 2.0) > radius
+    return away
 
 
 def _image(voxels: NDArray[np.generic], grid: Grid) -> SyntheticImage:

@@ -24,12 +24,12 @@ class Table:
     away: float
 
     @classmethod
-    def under(cls, trunk: Trunk, is_prone: bool) -> Table:
-        """The table that the patient lies on."""
+    def under(cls, trunk: Trunk, is_prone: bool, gap_mm: float = 0.0) -> Table:
+        """The table that the patient lies on, lower by `gap_mm` where a phantom lies between."""
         if is_prone:
             depths = trunk.half_axes(np.linspace(-150.0, 200.0, 30))[1]
-            return cls(trunk.back_mm - 2.0 * float(depths.max()) - 9.0, -1.0)
-        return cls(trunk.back_mm + 9.0, 1.0)
+            return cls(trunk.back_mm - 2.0 * float(depths.max()) - 9.0 - gap_mm, -1.0)
+        return cls(trunk.back_mm + 9.0 + gap_mm, 1.0)
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the table over the air."""

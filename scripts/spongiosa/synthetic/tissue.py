@@ -59,7 +59,7 @@ _SOFT_TISSUE_HU: Final = {
     "red_marrow": 45.0,
     "table": -120.0,
     "table_foam": -930.0,
-    "cement_polymer": 120.0,
+    "halo": 10.0,
 }
 
 
@@ -94,7 +94,7 @@ class Tissues:
 
     def value(self, tissue: str) -> float:
         """HU of a soft tissue, `fat` or `titanium`. Raises `KeyError` for another name."""
-        special = {"fat": self.fat_hu, "titanium": self.titanium_hu}
+        special = {"fat": self.fat_hu, "titanium": self.titanium_hu, "halo_rim": self.compact(300.0)}
         return special[tissue] if tissue in special else _SOFT_TISSUE_HU[tissue]
 
     def blood(self, iodine_mg_ml: float) -> float:
@@ -120,6 +120,38 @@ class Tissues:
     def mineral_slope(self, marrow_hu: float) -> float:
         """HU gained per mg/cm3 of hydroxyapatite."""
         return self.hydroxyapatite - (1000.0 + marrow_hu) / HYDROXYAPATITE_DENSITY_MG_CM3
+
+    def k2hpo4_equivalent(self, hu: float) -> float:
+        """Density in mg/cm3 of K2HPO4 that calibration with a phantom of the Mindways type gives for an HU.
+
+        rho = (HU - beta) / sigma with sigma = sigma_ref - 0.2174 and beta = -1000 + 999.6, sigma_ref the slope of the
+        rods (QCT PRO User Guide, Mindways Software, v5.0, 2011).
+        """
+        return (hu + 0.4) / (self.dipotassium_phosphate - 0.2174)
+
+
+class DensityPalette:
+    """Paints hydroxyapatite in mg/cm3 instead of HU: what is not mineralised is 0."""
+
+    cortical = CORTICAL_DENSITY_MG_CM3
+
+    def value(self, tissue: str) -> float:
+        """No mineral, or that of titanium, which counts as none."""
+        if tissue not in _SOFT_TISSUE_HU and tissue not in ("fat", "titanium", "halo_rim"):
+            raise KeyError(tissue)
+        return 0.0
+
+    def blood(self, iodine_mg_ml: float) -> float:  # noqa: ARG002
+        """No mineral."""
+        return 0.0
+
+    def compact(self, density_mg_cm3: float) -> float:
+        """The density itself."""
+        return density_mg_cm3
+
+    def spongy(self, density_mg_cm3: Floats, marrow_fat_fraction: float) -> Floats:  # noqa: ARG002
+        """The density itself."""
+        return density_mg_cm3
 
 
 def density_for_hu(hu: float, marrow_fat_fraction: float, kvp: float = 120.0) -> float:

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spongiosa.synthetic.ellipse import Ellipse, largest_inscribed_ellipse
 from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.patient import SyntheticPatient
+from spongiosa.synthetic.placed import Ellipse, Shape
+from spongiosa.synthetic.tissue import DensityPalette, Tissues
+from spongiosa.synthetic.truth_regions import ELLIPSES, REGIONS, SIDED, IdealRegions, Plane, Side, endplate
 from spongiosa.synthetic.vertebra import Vertebra
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
-Plane = Literal["endplate", "axial"]
-
-_STEP_MM: Final = 0.4
 _INSET_MM: Final = 5.0
-_ENDPLATE_DISTANCE_MM: Final = 4.0
-_ENDPLATE_CLEARANCE_MM: Final = 1.5
-_POSTERIOR_SHARE_AVOIDED: Final = 0.20
-ELLIPSES: Final = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
-REGIONS: Final = (*ELLIPSES, "body_trabecular")
 L1_TO_L4: Final = ("L1", "L2", "L3", "L4")
 
 
@@ -60,7 +55,7 @@ class Truth:
     inset_mm: tuple[float, float, float]
     """Along the patient's x, y and z."""
     geometry: dict[str, VertebraGeometry]
-    _cache: dict[tuple[str, str, Plane], float] = field(default_factory=dict, repr=False)
+    _cache: dict[tuple[str, str, Plane, Side], float] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, patient: SyntheticPatient, kvp: float, image: SyntheticImage) -> Truth:
@@ -75,64 +70,43 @@ class Truth:
         """Presacral levels whose bodies lie wholly inside the image, from cranial to caudal."""
         return tuple(k for k, g in self.geometry.items() if g.is_complete and k != "S1")
 
-    def hu(self, level: str, region: str, plane: Plane = "endplate") -> float:
+    def regions(self, level: str) -> IdealRegions:
+        """The ideal regions of a level. Raises `KeyError` for an unknown level."""
+        return IdealRegions(self.patient.vertebrae[level], self.inset_mm)
+
+    def hu(self, level: str, region: str, plane: Plane = "endplate", side: Side = "none") -> float:
         """Mean HU of a region of one level; missing (nan) when nothing is left inside the inset.
 
         `plane` says whether ellipses are parallel to the endplate (mid: to the body's middle plane) or axial.
         Raises `KeyError` for an unknown level or region.
         """
-        key = (level, region, plane)
+        key = (level, region, plane, side)
         if key not in self._cache:
-            points = self.region_points(level, region, plane)
-            values = self.patient.vertebra_hu_at(level, points, self.kvp) if len(points) else np.array([np.nan])
-            self._cache[key] = float(np.mean(values, dtype=np.float64))
+            self._cache[key] = self._mean(level, region, plane, side, Tissues(self.kvp))
         return self._cache[key]
 
-    def region_points(self, level: str, region: str, plane: Plane = "endplate") -> NDArray[np.float64]:
-        """LPS points, shape (n, 3), that fill a region evenly, 0.4 mm apart in a volume and 0.2 mm in a plane."""
-        vertebra = self.patient.vertebrae[level]
-        if region == "body_trabecular":
-            return self._core_points(vertebra)
-        if region not in ELLIPSES:
-            raise KeyError(f"no region {region!r}; the truth knows {', '.join(REGIONS)}")
-        ellipse = self.ellipse(level, region, plane)
-        return np.empty((0, 3)) if ellipse is None else ellipse.points(_STEP_MM / 2.0)
+    def density_mg_cm3(self, level: str, region: str, plane: Plane = "endplate", side: Side = "none") -> float:
+        """Mean density of hydroxyapatite over a region, compact bone included where the region reaches it."""
+        return self._mean(level, region, plane, side, DensityPalette())
 
-    def contains(self, level: str, region: str, points_lps_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which points, shape (n, 3), lie in a volume region. Raises `KeyError` for a plane region."""
-        if region != "body_trabecular":
-            raise KeyError(f"{region!r} is not a volume; its points are `region_points`")
-        vertebra = self.patient.vertebrae[level]
-        inside: NDArray[np.bool_] = (
-            _inset_distance(vertebra, vertebra.frame.to_local(points_lps_mm), self.inset_mm) < 0.0
-        )
-        return inside
+    def hu_over(self, shape: Shape, step_mm: float = 0.4) -> float:
+        """Mean HU of the continuous field over exactly a placed geometry (`placed`), wherever it lies."""
+        points, weights = shape.samples(step_mm)
+        return float(np.average(self.patient.hu_at(points, self.kvp), weights=weights)) if len(points) else float("nan")
+
+    def region_points(
+        self, level: str, region: str, plane: Plane = "endplate", side: Side = "none"
+    ) -> NDArray[np.float64]:
+        """LPS points, shape (n, 3), that fill a region evenly, 0.4 mm apart in a volume and 0.2 mm in a plane."""
+        return self.regions(level).points(region, plane, side)
+
+    def contains(self, level: str, points_lps_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points, shape (n, 3), lie in `body_trabecular` of a level."""
+        return self.regions(level).contains(points_lps_mm)
 
     def ellipse(self, level: str, region: str, plane: Plane = "endplate") -> Ellipse | None:
         """The ideal ellipse of a slice, or None when the inset leaves no area there."""
-        vertebra = self.patient.vertebrae[level]
-        origin, across, back = _slice_plane(vertebra, region, plane)
-        limit = None
-        if region == "ellipse_mid":
-            body = vertebra.body
-            front, behind = -body.half_depth_mm * body.waist, body.posterior_wall_mm
-            limit = behind - _POSTERIOR_SHARE_AVOIDED * (behind - front)
-
-        def depth(points_lps: NDArray[np.float64]) -> NDArray[np.float64]:
-            local = vertebra.frame.to_local(points_lps)
-            inside = _section_inset_distance(vertebra, local, self.inset_mm)
-            return inside if limit is None else np.maximum(inside, local[:, 1] - limit)
-
-        return largest_inscribed_ellipse(depth, origin, across, back)
-
-    def _core_points(self, vertebra: Vertebra) -> NDArray[np.float64]:
-        box = vertebra.body.box(margin_mm=0.0)
-        axes = [np.arange(lo, hi, _STEP_MM) for lo, hi in zip(box.lower, box.upper, strict=True)]
-        local = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        u, v, w = local.astype(np.float32).T
-        deep = vertebra.body.distances(u, v, w)[0] < -min(self.inset_mm) + 0.5
-        local = local[deep]
-        return vertebra.frame.to_lps(local[_inset_distance(vertebra, local, self.inset_mm) < 0.0])
+        return self.regions(level).ellipse(region, plane)
 
     def cohort_columns(self) -> dict[str, float]:
         """`ax_l1_l4_hu`, `hu_3d_l1_l4` and per level `<level>_hu`: what a perfect run would write for the patient.
@@ -141,21 +115,37 @@ class Truth:
         """
         levels = [k for k in L1_TO_L4 if k in self.complete_levels]
         per_level = {k: float(np.nanmean([self.hu(k, r) for r in ELLIPSES])) for k in levels}
+        volumes = [self.hu(k, "body_trabecular") for k in levels]
         columns = {f"{k.lower()}_hu": value for k, value in per_level.items()}
         columns["ax_l1_l4_hu"] = float(np.mean(list(per_level.values()))) if levels else float("nan")
-        columns["hu_3d_l1_l4"] = (
-            float(np.mean([self.hu(k, "body_trabecular") for k in levels])) if levels else float("nan")
-        )
+        columns["hu_3d_l1_l4"] = float(np.mean(volumes)) if levels else float("nan")
         return columns
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per complete level and region: `level, region, plane, hu_mean`."""
-        return pd.DataFrame(list(self._rows()), columns=["level", "region", "plane", "hu_mean"])
+        """One row per complete level, region and side.
 
-    def _rows(self) -> Iterator[tuple[str, str, str, float]]:
+        Columns: `level, region, side, plane, hu_mean, density_mg_cm3` (hydroxyapatite), `k2hpo4_mg_cm3` (what a phantom
+        of K2HPO4 rods would give, `Tissues.k2hpo4_equivalent`), `marrow_fat_fraction`.
+        """
+        return pd.DataFrame(list(self._rows()))
+
+    def _rows(self) -> Iterator[dict[str, object]]:
+        tissues = Tissues(self.kvp)
+        sides: tuple[Side, ...] = ("left", "right")
         for level in self.complete_levels:
             for region in REGIONS:
-                yield level, region, "endplate", self.hu(level, region)
+                for side in sides if region in SIDED else ("none",):
+                    hu = self.hu(level, region, "endplate", side)
+                    yield {
+                        "level": level,
+                        "region": region,
+                        "side": side,
+                        "plane": "endplate",
+                        "hu_mean": hu,
+                        "density_mg_cm3": self.density_mg_cm3(level, region, "endplate", side),
+                        "k2hpo4_mg_cm3": tissues.k2hpo4_equivalent(hu),
+                        "marrow_fat_fraction": self.patient.vertebrae[level].bone.marrow_fat_fraction,
+                    }
 
     def geometry_frame(self) -> pd.DataFrame:
         """One row per vertebra: label, centre, endplate points and normals, pedicle axes, LPS mm."""
@@ -167,68 +157,43 @@ class Truth:
                 vectors[f"{name}_endplate"], vectors[f"{name}_endplate_normal"] = point, normal
             for side, (isthmus, direction) in g.pedicles.items():
                 vectors[f"pedicle_{side}"], vectors[f"pedicle_{side}_direction"] = isthmus, direction
-            for name, vector in vectors.items():
-                unit = "" if name.endswith(("normal", "direction")) else "_mm"
-                row.update({f"{name}_{axis}{unit}": float(vector[k]) for k, axis in enumerate("xyz")})
+            row.update(_columns(vectors))
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def screws_frame(self) -> pd.DataFrame:
+        """One row per screw: `level, side, diameter_mm, length_mm, halo_mm`, entry and tip, LPS mm."""
+        rows = [
+            {
+                "level": s.level,
+                "side": s.side,
+                "diameter_mm": s.diameter_mm,
+                "length_mm": float(np.linalg.norm(s.tip_mm - s.entry_mm)),
+                "halo_mm": s.halo_mm,
+                **_columns({"entry": s.entry_mm, "tip": s.tip_mm}),
+            }
+            for s in self.patient.screws
+        ]
+        return pd.DataFrame(rows)
 
-def _inset_distance(
-    vertebra: Vertebra, local: NDArray[np.float64], inset_mm: tuple[float, float, float]
-) -> NDArray[np.float64]:
-    """Signed distance to the inset body: negative where an ellipsoid with the inset's half axes fits.
-
-    The ellipsoid's reach towards a wall with unit normal n is sqrt(sum (inset_i n_i)^2).
-    """
-    u, v, w = local.astype(np.float32).T
-    distance = vertebra.body.distances(u, v, w)[0].astype(np.float64)
-    if max(inset_mm) - min(inset_mm) < 1e-6:
-        return distance + inset_mm[0]
-    h = 0.2
-    gradient = np.empty_like(local)
-    for k, shift in enumerate(np.eye(3) * h):
-        ahead = vertebra.body.distances(*(local + shift).astype(np.float32).T)[0]
-        behind = vertebra.body.distances(*(local - shift).astype(np.float32).T)[0]
-        gradient[:, k] = (ahead - behind) / (2.0 * h)
-    normal = gradient @ vertebra.frame.axes.T
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-    reach = np.linalg.norm(normal * np.asarray(inset_mm), axis=1)
-    return distance + reach
-
-
-def _section_inset_distance(
-    vertebra: Vertebra, local: NDArray[np.float64], inset_mm: tuple[float, float, float]
-) -> NDArray[np.float64]:
-    """Signed distance to the trabecular area of a slice: the wall inset in the plane, clear of the bony endplate."""
-    u, v, w = local.astype(np.float32).T
-    _, wall, cap = vertebra.body.distances(u, v, w)
-    return np.maximum(wall + max(inset_mm[:2]), cap + _ENDPLATE_CLEARANCE_MM).astype(np.float64)
+    def _mean(self, level: str, region: str, plane: Plane, side: Side, palette: Palette) -> float:
+        points = self.region_points(level, region, plane, side)
+        if len(points) == 0:
+            return float("nan")
+        if region in SIDED:
+            values = self.patient.values_at(points, palette)
+        else:
+            values = self.patient.vertebra_values_at(level, points, palette)
+        return float(np.mean(values, dtype=np.float64))
 
 
-def _slice_plane(
-    vertebra: Vertebra, region: str, plane: Plane
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """A point of the slice on the body's axis, and the directions to the left and backwards in it, LPS."""
-    superior, inferior = (_endplate(vertebra, is_superior) for is_superior in (True, False))
-    if region == "ellipse_mid":
-        point = (superior[0] + inferior[0]) / 2.0
-        normal = superior[1] - inferior[1]
-    else:
-        anchor, outward = superior if region == "ellipse_superior" else inferior
-        point = anchor - outward * _ENDPLATE_DISTANCE_MM
-        normal = outward if region == "ellipse_superior" else -outward
-    if plane == "axial":
-        normal = np.array([0.0, 0.0, 1.0])
-    normal = normal / np.linalg.norm(normal)
-    back = vertebra.frame.axes[:, 1] - normal * (vertebra.frame.axes[:, 1] @ normal)
-    back /= np.linalg.norm(back)
-    return point, np.cross(back, normal), back
-
-
-def _endplate(vertebra: Vertebra, superior: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    point, normal = vertebra.body.endplate_plane(superior)
-    return vertebra.frame.to_lps(point[None])[0], vertebra.frame.axes @ normal
+def _columns(vectors: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """`<name>_x_mm` ... for places and `<name>_x` ... for directions."""
+    columns = {}
+    for name, vector in vectors.items():
+        unit = "" if name.endswith(("normal", "direction")) else "_mm"
+        columns.update({f"{name}_{axis}{unit}": float(vector[k]) for k, axis in enumerate("xyz")})
+    return columns
 
 
 def _geometry(vertebra: Vertebra, image: SyntheticImage) -> VertebraGeometry:
@@ -241,8 +206,8 @@ def _geometry(vertebra: Vertebra, image: SyntheticImage) -> VertebraGeometry:
         label=vertebra.label,
         centre_mm=vertebra.frame.to_lps(np.asarray(body_centroid(vertebra.body))[None])[0],
         axes=vertebra.frame.axes,
-        superior_endplate=_endplate(vertebra, True),
-        inferior_endplate=_endplate(vertebra, False),
+        superior_endplate=endplate(vertebra, True),
+        inferior_endplate=endplate(vertebra, False),
         pedicles={
             side: (vertebra.frame.to_lps(axis.isthmus_mm[None])[0], vertebra.frame.axes @ axis.direction)
             for side, axis in vertebra.pedicles.items()

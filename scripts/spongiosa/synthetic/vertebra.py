@@ -92,8 +92,6 @@ class Vertebra:
         density = self.bone.density_mg_cm3 * (trend + 0.05 * patches) + self.bone.sd_mg_cm3 * grain
         if self.has_basivertebral_vein:
             density *= 1.0 - 0.85 * self._vein(u, v, w)
-        for lesion in self.lesions:
-            density = lesion.apply(density, u, v, w)
         return np.maximum(density, 0.0).astype(np.float32)
 
     def _vein(self, u: Floats, v: Floats, w: Floats) -> Floats:
@@ -120,7 +118,9 @@ class Vertebra:
         of_body = np.where(body[spongy] < -2.0, np.float32(1.0), of_body)
         density = self.density(u, v, w)
         posterior = density + np.float32(self.bone.posterior_density_mg_cm3 - self.bone.density_mg_cm3)
-        density = of_body * density + (1.0 - of_body) * posterior
+        for lesion in self.lesions:
+            density = lesion.apply(density, u, v, w)
+        density = np.maximum(of_body * density + (1.0 - of_body) * posterior, 0.0)
         contribution[spongy] += inner[spongy] * tissues.spongy(density, self.bone.marrow_fat_fraction)
         canvas.paint(place, outer, contribution)
         canvas.mark(place, outer, window.coverage(body), self.label)
