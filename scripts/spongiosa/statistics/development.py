@@ -60,6 +60,7 @@ class Developed:
     selected: IntArray
     estimates: FloatArray
     covariances: FloatArray
+    penalised: int
 
     def linear_predictors(self, designs: FloatArray) -> FloatArray:
         """intercept + design @ slopes for each completed design, (m, n)."""
@@ -87,6 +88,7 @@ class DevelopedModel:
     events: int
     m: int
     method: str
+    reason: str = ""
 
 
 def prepare(table: pd.DataFrame, event: Values, procedure: Procedure) -> Prepared:
@@ -111,8 +113,8 @@ def prepare(table: pd.DataFrame, event: Values, procedure: Procedure) -> Prepare
 def develop(numbers: FloatArray, events: BoolArray, procedure: Procedure, rng: np.random.Generator) -> Developed:
     """Run the procedure on bare numbers (n, k).
 
-    Raises `SeparationError`, `SingularError` (a level or class that a resample lacks) or `StatisticsError` when the
-    procedure selects nothing that can be fitted.
+    A separated fit is penalised (Firth) and counted in `penalised`.  Raises `SingularError` for a level that a
+    resample lacks, `StatisticsError` for a class that it lacks.
     """
     outcome = events.astype(np.float64)
     if outcome.min() == outcome.max():
@@ -126,10 +128,10 @@ def develop(numbers: FloatArray, events: BoolArray, procedure: Procedure, rng: n
     # fit_each raises for a column without spread; testing first is cheaper than a failed factorisation.
     if selected.size and (np.ptp(designs[0][:, selected], axis=0) == 0).any():
         raise SingularError("A column is constant in these rows.")
-    estimates, covariances = fit_each(designs[:, :, selected], outcome)
+    estimates, covariances, penalised = fit_each(designs[:, :, selected], outcome)
     beta = np.zeros(width + 1)
     beta[np.concatenate([[0], selected + 1])] = estimates.mean(axis=0)
-    return Developed(designs, beta, selected, estimates, covariances)
+    return Developed(designs, beta, selected, estimates, covariances, penalised)
 
 
 def complete(numbers: FloatArray, events: BoolArray, procedure: Procedure, rng: np.random.Generator) -> FloatArray:
@@ -195,6 +197,9 @@ def develop_model(
         events=int(prepared.events.sum()),
         m=int(m),
         method=f"{procedure}; seed {seed}",
+        reason=f"{developed.penalised} of {m} fits were separated and penalised (Firth)."
+        if developed.penalised
+        else "",
     )
 
 

@@ -100,6 +100,16 @@ def _with_penalised_null(
     )
 
 
+def solve_firth(matrix: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coefficients (p,) and covariance (p, p) for a complete `matrix` (n, p) with its intercept column.
+
+    For resampling and imputed data; `firth_regression` is the front door.  Raises as it does.
+    """
+    everything = np.ones(matrix.shape[1], dtype=bool)
+    best = _maximise(matrix, outcome, np.zeros(matrix.shape[1]), everything)
+    return best.beta, solve_information(best.information, np.eye(best.beta.size))
+
+
 class _Held:
     """Twice the loss of penalised likelihood when one coefficient is held at a value."""
 
@@ -121,6 +131,8 @@ class _Held:
         start = np.where(free, self._best.beta, value)
         if free.any():
             start[free] -= solve_information(information[np.ix_(free, free)], information[np.ix_(free, held)] @ shift)
+        at_rest = np.where(free, 0.0, value)
+        start = max(start, at_rest, key=lambda beta: _penalised(self._matrix, self._outcome, beta)[0])
         return 2 * (self._best.value - _maximise(self._matrix, self._outcome, start, self._free).value)
 
 
@@ -143,11 +155,17 @@ def _maximise(matrix: FloatArray, outcome: FloatArray, start: FloatArray, free: 
             if new_value >= value - 1e-12 * (1 + abs(value)):
                 break
             factor /= 2
+        # The information is not the curvature of the penalty, so that a step may overshoot and the next one return for
+        # ever; the secant of the slope along the step says how far to go instead.
+        before, after = float(score @ step), float(new_score[free] @ step[free])
+        if after < -0.1 * before:
+            candidate = beta + factor * before / (before - after) * step
+            new_value, new_information, new_score = _penalised(matrix, outcome, candidate)
         moved = float(np.abs(matrix @ (candidate - beta)).max())
         gained = abs(new_value - value)
         beta, value, information, score = candidate, new_value, new_information, new_score
         # Where the likelihood is all but flat the logits still creep after its value has settled.
-        if moved < 1e-10 or (moved < 1e-6 and gained < 1e-14 * (1 + abs(value))):
+        if moved < 1e-10 or (moved < 1e-8 and gained < 1e-14 * (1 + abs(value))):
             return _Penalised(beta, value, information)
     raise StatisticsError(f"Firth's penalised likelihood did not converge in {MAX_ITERATIONS} steps.")
 
@@ -171,7 +189,7 @@ def _term_test(
     columns = 1 + np.flatnonzero(design.term_of_column == position)
     free = np.ones(matrix.shape[1], dtype=bool)
     free[columns] = False
-    reduced = _maximise(matrix, outcome, np.where(free, best.beta, 0.0), free)
+    reduced = _maximise(matrix, outcome, np.zeros(free.size), free)
     wald = wald_chi_square(best.beta[columns], covariance[np.ix_(columns, columns)])
     ratio, df = max(2 * (best.value - reduced.value), 0.0), int(columns.size)
     return TermTest(

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from scipy.special import expit
 
+from spongiosa.statistics.logistic_solver import covariance_of, solve_logistic
 from spongiosa.statistics.samples import FloatArray
 
 # Keeps the normal equations solvable when a resample makes two predictors equal; 1e-5 of the diagonal moves no
@@ -63,14 +64,14 @@ def draw_logistic(
 ) -> FloatArray:
     """0 or 1, with the coefficients drawn from the normal approximation of their posterior.
 
-    Each predictor gets four pseudo-patients of total weight 1 per class at +-1 SD (here: the design is augmented by
-    small-weight rows), so that a resample with perfect prediction still has a finite posterior.
+    Per predictor four pseudo-patients of small weight are added, at the mean but one SD up or down in that predictor,
+    with and without the event, so that a resample with perfect prediction still has a finite posterior.
     Source: White, Daniel and Royston, Comput Stat Data Anal 54 (2010) 2267-2275.
     """
     augmented, outcome, weights = _augment(design, observed)
-    beta, covariance = _weighted_logistic(augmented, outcome, weights)
-    factor = np.linalg.cholesky(covariance + 1e-12 * np.diag(np.diag(covariance)))
-    drawn = beta + factor @ rng.standard_normal(beta.size)
+    solution = solve_logistic(augmented, outcome, weights=weights)
+    factor = np.linalg.cholesky(covariance_of(solution))
+    drawn = solution.beta + factor @ rng.standard_normal(solution.beta.size)
     return (rng.random(design_missing.shape[0]) < expit(design_missing @ drawn)).astype(np.float64)
 
 
@@ -100,17 +101,3 @@ def _augment(design: FloatArray, observed: FloatArray) -> tuple[FloatArray, Floa
     weight = (predictors + 1) / (4 * predictors) if predictors else 0.0
     weights = np.concatenate([np.ones(observed.size), np.full(4 * predictors, weight)])
     return np.vstack([design, extra]), outcome, weights
-
-
-def _weighted_logistic(design: FloatArray, outcome: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted maximum likelihood and covariance; 25 Newton steps suffice, because augmented data overlap."""
-    beta = np.zeros(design.shape[1])
-    for _ in range(25):
-        chance = expit(design @ beta)
-        information = (design.T * (weights * chance * (1 - chance))) @ design
-        information[np.diag_indices_from(information)] *= 1 + 1e-9
-        step = np.linalg.solve(information, design.T @ (weights * (outcome - chance)))
-        beta = beta + np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-8:
-            break
-    return beta, np.asarray(np.linalg.inv(information), dtype=np.float64)

@@ -36,15 +36,20 @@ class LogisticSolution:
     is_suspicious: bool
 
 
-def log_likelihood(logits: FloatArray, events: FloatArray) -> float:
-    """sum(y eta - log(1 + exp(eta)))."""
-    return float(events @ logits - np.logaddexp(0.0, logits).sum())
+def log_likelihood(logits: FloatArray, events: FloatArray, weights: FloatArray | float = 1.0) -> float:
+    """sum(w (y eta - log(1 + exp(eta))))."""
+    return float((weights * (events * logits - np.logaddexp(0.0, logits))).sum())
 
 
 def solve_logistic(
-    design: FloatArray, events: FloatArray, *, offset: FloatArray | None = None, start: FloatArray | None = None
+    design: FloatArray,
+    events: FloatArray,
+    *,
+    offset: FloatArray | None = None,
+    start: FloatArray | None = None,
+    weights: FloatArray | float = 1.0,
 ) -> LogisticSolution:
-    """Newton's method with step halving for `design` (n, p), `events` (n,) of 0.0 and 1.0.
+    """Newton's method with step halving for `design` (n, p), `events` (n,) of 0.0 and 1.0, `weights` per row.
 
     Stops when the log likelihood changes by less than 1e-12 of itself, after one more step, so that coefficients are
     exact to about 1e-12.  Raises `SingularError` when the information matrix cannot be inverted.
@@ -52,16 +57,16 @@ def solve_logistic(
     base = np.zeros(events.size) if offset is None else offset
     beta = np.zeros(design.shape[1]) if start is None else start.copy()
     logits = design @ beta + base
-    value = log_likelihood(logits, events)
+    value = log_likelihood(logits, events, weights)
     is_converged = False
     for _ in range(MAX_ITERATIONS):
         chance = expit(logits)
-        step = solve_information(information_matrix(design, chance), design.T @ (events - chance))
+        step = solve_information(information_matrix(design, chance, weights), design.T @ (weights * (events - chance)))
         factor = 1.0
         while True:
             candidate = beta + factor * step
             candidate_logits = design @ candidate + base
-            candidate_value = log_likelihood(candidate_logits, events)
+            candidate_value = log_likelihood(candidate_logits, events, weights)
             if candidate_value >= value - 1e-10 * (1 + abs(value)) or factor < 1e-4:
                 break
             factor /= 2
@@ -72,15 +77,15 @@ def solve_logistic(
         is_converged = change < 1e-12 * (1 + abs(value))
     return LogisticSolution(
         beta=beta,
-        information=information_matrix(design, expit(logits)),
+        information=information_matrix(design, expit(logits), weights),
         log_likelihood=value,
         is_suspicious=not is_converged or bool(np.abs(logits).max() > SUSPICIOUS_LOGIT),
     )
 
 
-def information_matrix(design: FloatArray, chance: FloatArray) -> FloatArray:
-    """X' W X with W = p (1 - p), shape (p, p)."""
-    return np.asarray((design.T * (chance * (1 - chance))) @ design, dtype=np.float64)
+def information_matrix(design: FloatArray, chance: FloatArray, weights: FloatArray | float = 1.0) -> FloatArray:
+    """X' W X with W = w p (1 - p), shape (p, p)."""
+    return np.asarray((design.T * (weights * chance * (1 - chance))) @ design, dtype=np.float64)
 
 
 def solve_information(information: FloatArray, right: FloatArray) -> FloatArray:

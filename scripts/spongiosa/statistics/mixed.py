@@ -58,8 +58,9 @@ def random_intercept_model(design: Design, outcome: Values, cluster: Values, *, 
     found = optimize.minimize_scalar(
         lambda root: -problem.at(root**2).value, bounds=(0.0, 100.0), method="bounded", options={"xatol": 1e-10}
     )
-    # The bounded search never touches its end points; at a boundary optimum lambda = 0 is the better value.
-    best = max((problem.at(float(found.x) ** 2), problem.at(0.0)), key=lambda state: state.value)
+    # The bounded search never touches its end points, where the optimum is when clusters are not alike.
+    inside, boundary = problem.at(float(found.x) ** 2), problem.at(0.0)
+    best = boundary if boundary.value >= inside.value - 1e-10 * (1 + abs(inside.value)) else inside
     within = math.sqrt(best.within_variance)
     covariance = np.asarray(best.within_variance * np.linalg.inv(best.cross), dtype=np.float64)
     rows = tuple(

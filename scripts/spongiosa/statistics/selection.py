@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from spongiosa.statistics.firth import firth_regression
+from spongiosa.statistics.firth import firth_regression, solve_firth
 from spongiosa.statistics.logistic import (
     Interval,
     LogisticCoefficient,
@@ -126,8 +126,8 @@ def select_columns(
     """The design columns of the final model, for resampling and imputed data.
 
     `designs` (m, n, p) holds the m completed designs without intercept (m = 1: the data themselves).  The rule is that
-    of `select_model`; with m > 1 the P of a term is the pooled Wald test D1.  Raises `SingularError` or
-    `SeparationError` when a fit does not exist.
+    of `select_model`; with m > 1 the P of a term is the pooled Wald test D1.  Raises `SingularError` when
+    a fit does not exist.
     """
     entered = [
         position
@@ -154,7 +154,7 @@ def select_columns(
 def _wald_p(
     designs: FloatArray, events: FloatArray, columns: IntArray, blocks: list[IntArray] | None = None
 ) -> list[float]:
-    estimates, covariances = fit_each(designs[:, :, columns], events)
+    estimates, covariances, _ = fit_each(designs[:, :, columns], events)
     result = []
     for block in blocks or [np.arange(columns.size)]:
         own = block + 1
@@ -166,21 +166,26 @@ def _wald_p(
     return result
 
 
-def fit_each(designs: FloatArray, events: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fit_each(designs: FloatArray, events: FloatArray) -> tuple[FloatArray, FloatArray, int]:
     """Coefficients (m, p + 1) and covariances (m, p + 1, p + 1) of the m designs, the intercept first.
 
-    Raises `SeparationError` when one of them is separated, `SingularError` when one is singular.
+    A separated design is fitted by Firth's penalised likelihood; the third value counts those.  Leaving separated
+    resamples out instead would make a model look better than it is, because they are the over-fitted ones.
+    Raises `SingularError` when a design is singular.
     """
-    estimates, covariances = [], []
+    estimates, covariances, penalised = [], [], 0
     ones = np.ones((events.size, 1))
     for design in designs:
         matrix = np.hstack([ones, design])
         solution = solve_logistic(matrix, events)
         if solution.is_suspicious and separating_columns(matrix, events > 0.5):
-            raise SeparationError("The predictors separate events from non-events.")
-        estimates.append(solution.beta)
-        covariances.append(covariance_of(solution))
-    return np.stack(estimates), np.stack(covariances)
+            beta, covariance = solve_firth(matrix, events)
+            penalised += 1
+        else:
+            beta, covariance = solution.beta, covariance_of(solution)
+        estimates.append(beta)
+        covariances.append(covariance)
+    return np.stack(estimates), np.stack(covariances), penalised
 
 
 def _univariable(

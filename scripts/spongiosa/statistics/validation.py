@@ -44,7 +44,8 @@ class CorrectedFigure:
 class InternalValidation:
     """Optimism-corrected figures and the bias-corrected calibration curve.
 
-    `failures` counts the resamples that could not be developed, by cause; `selection_frequency` is the share of the
+    `failures` counts the resamples that could not be developed, by cause; `penalised` counts the used ones in which a
+    fit was separated, so that Firth's penalised likelihood took its place; `selection_frequency` is the share of the
     used resamples in which a term was selected.
     """
 
@@ -57,6 +58,7 @@ class InternalValidation:
     selection_frequency: tuple[tuple[str, float], ...]
     resamples: int
     used: int
+    penalised: int
     failures: tuple[tuple[str, int], ...]
     n: int
     events: int
@@ -76,9 +78,9 @@ def validate_internally(
     """Repeat imputation, selection and fit in `resamples` bootstrap samples of the rows.
 
     With imputation a figure is the mean over the m completed data sets (the AUC's mean is taken on the logit scale),
-    the curve is that of the pooled linear predictor.  A resample that lacks a class or a level, or is separated, is
-    left out and counted.  Every resample has its own stream of random numbers, so that the result does not depend on
-    how many fail before it.  `progress(done, resamples)` is called after each.
+    the curve is that of the pooled linear predictor.  A resample that lacks a class or a level is left out and counted;
+    a separated one is fitted by Firth's method and counted.  Every resample has its own stream of random numbers, so
+    that the result does not depend on how many fail before it.  `progress(done, resamples)` is called after each.
     Corrected calibration in the large is about 0 by construction.
     Source: Harrell, Lee and Mark, Stat Med 15 (1996) 361-387.
     Raises `StatisticsError` when the procedure fails on the data themselves or in more than half of the resamples.
@@ -92,6 +94,7 @@ def validate_internally(
     chance = _pooled_probability(original, original.designs)
     grid = default_grid(chance)
     training, test, curves, chosen = [], [], [], []
+    penalised = 0
     failures: Counter[str] = Counter()
     for done, stream in enumerate(streams, start=1):
         try:
@@ -103,6 +106,7 @@ def validate_internally(
             test.append(resampled[1])
             curves.append(resampled[2])
             chosen.append(resampled[3])
+            penalised += resampled[4]
         if progress is not None:
             progress(done, resamples)
     used = len(training)
@@ -120,6 +124,7 @@ def validate_internally(
         ),
         resamples=resamples,
         used=used,
+        penalised=penalised,
         failures=tuple(failures.most_common()),
         n=int(data.events.size),
         events=int(data.events.sum()),
@@ -159,8 +164,8 @@ def _figures(predictor: FloatArray, events: BoolArray) -> tuple[float, ...]:
 
 def _resample(
     data: Prepared, original: Developed, procedure: Procedure, rng: np.random.Generator, grid: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
-    """Figures in the resample, figures in the original data, optimism of the curve, which terms were selected."""
+) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray, bool]:
+    """Figures in the resample and in the original data, optimism of the curve, terms selected, was it penalised."""
     rows = rng.integers(0, data.events.size, data.events.size)
     events = data.events[rows]
     model = develop(data.numbers[rows], events, procedure, rng)
@@ -169,7 +174,8 @@ def _resample(
     own = smooth_calibration(_pooled_probability(model, model.designs), events, grid)
     other = smooth_calibration(_pooled_probability(model, original.designs), data.events, grid)
     selected = set(term_positions(procedure.terms)[model.selected].tolist())
-    return training, test, own - other, np.array([position in selected for position in range(len(procedure.terms))])
+    chosen = np.array([position in selected for position in range(len(procedure.terms))])
+    return training, test, own - other, chosen, model.penalised > 0
 
 
 def _pooled_probability(model: Developed, designs: FloatArray) -> FloatArray:

@@ -24,18 +24,20 @@ WIDER: dict[str, tuple[dict[str, float], str]] = {
     "site|fisher_p": ({"abs": 0.008}, "our P is simulated: five standard errors of 100,000 draws at P = 0.5"),
     "groups|fisher_p": ({"abs": 0.008}, "as above"),
     "group_event|fisher_p": ({"abs": 0.008}, "as above"),
-    "|bootstrap_ci": ({"abs": 0.006}, "both sides drawn: a percentile limit of 4,000 draws has a standard error of 0.0014"),
-    # 1,000 of our resamples against 2,000 of R's: four standard errors of the difference, from the spread over resamples
-    # (Dxy 0.05, intercept 0.40, slope 0.16, Brier 0.010) times sqrt(1/1000 + 1/2000) = 0.039.
-    "validate|Dxy|optimism": ({"abs": 0.008}, "Monte Carlo"),
-    "validate|Dxy|corrected": ({"abs": 0.008}, "Monte Carlo"),
-    "validate|Intercept|optimism": ({"abs": 0.062}, "Monte Carlo"),
-    "validate|Intercept|corrected": ({"abs": 0.062}, "Monte Carlo"),
-    "validate|Slope|optimism": ({"abs": 0.025}, "Monte Carlo"),
-    "validate|Slope|corrected": ({"abs": 0.025}, "Monte Carlo"),
-    "validate|B|optimism": ({"abs": 0.0016}, "Monte Carlo"),
-    "validate|B|corrected": ({"abs": 0.0016}, "Monte Carlo"),
-    "calibrate|corrected": ({"abs": 0.01}, "Monte Carlo: the curve's optimism varies by 0.05 over resamples, B = 1,000 each"),
+    "|bootstrap_ci": ({"abs": 0.006}, "both drawn; a limit of 4,000 draws has a standard error of 0.0014"),
+    # 1,000 of our resamples against 2,000 of R's: four standard errors of the difference, from the spread over
+    # resamples (Dxy 0.057, intercept 0.24, slope 0.13, Brier 0.012) times sqrt(1/1000 + 1/2000) = 0.039.  Intercept and
+    # slope have 0.012 and 0.007 on top: 3 % of the resamples are separated, and where lrm stops on its way to infinity
+    # we penalise.
+    "validate|Dxy|optimism": ({"abs": 0.009}, "Monte Carlo"),
+    "validate|Dxy|corrected": ({"abs": 0.009}, "Monte Carlo"),
+    "validate|Intercept|optimism": ({"abs": 0.050}, "Monte Carlo and separation"),
+    "validate|Intercept|corrected": ({"abs": 0.050}, "Monte Carlo and separation"),
+    "validate|Slope|optimism": ({"abs": 0.028}, "Monte Carlo and separation"),
+    "validate|Slope|corrected": ({"abs": 0.028}, "Monte Carlo and separation"),
+    "validate|B|optimism": ({"abs": 0.0019}, "Monte Carlo"),
+    "validate|B|corrected": ({"abs": 0.0019}, "Monte Carlo"),
+    "calibrate|corrected": ({"abs": 0.012}, "Monte Carlo: the curve's optimism varies by up to 0.067"),
     "calibrate|mean_absolute": ({"abs": 0.006}, "Monte Carlo, through the curve"),
     # m = 100 on both sides: the Monte-Carlo error of an estimate is sqrt(fraction missing / m), at most 0.06 of its
     # standard error; four of the difference are 0.34 standard errors.  Those are 0.024, 0.41, 0.61 and 0.47.
@@ -47,8 +49,7 @@ WIDER: dict[str, tuple[dict[str, float], str]] = {
     "missing|pmm|hu_ratio|estimate": ({"abs": 0.2}, "Monte Carlo"),
     "missing|norm|diabetes|estimate": ({"abs": 0.16}, "Monte Carlo"),
     "missing|pmm|diabetes|estimate": ({"abs": 0.16}, "Monte Carlo"),
-    "missing|norm|": ({"rel": 0.1}, "a standard error: the variance between 100 imputations is known to 14 %, at most a "
-    "third of the total variance"),
+    "missing|norm|": ({"rel": 0.1}, "the variance between 100 imputations is known to 14 %"),
     "missing|pmm|": ({"rel": 0.1}, "as above"),
 }  # fmt: skip
 
