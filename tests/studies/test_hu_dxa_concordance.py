@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
 from spongiosa.config.studies import HuDxaConcordanceSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.studies.hu_dxa_concordance import analyse

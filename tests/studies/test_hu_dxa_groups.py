@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from spongiosa.config.studies import HuDxaConcordanceSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.studies.hu_dxa_groups import GROUPS, form_groups, hu_zones, lowest_t_score
@@ -70,8 +71,8 @@ def test_every_patient_is_counted_once_at_the_first_criterion_that_applies() -> 
     flow = dict(zip(cohort.flow["step"], cohort.flow["patients"], strict=True))
     assert flow == {
         "in_patient_table": 7,
-        "no_index:not_measured": 1,
-        "no_index:too_few_levels": 1,
+        "no_ax_l1_l4_hu:not_measured": 1,
+        "no_ax_l1_l4_hu:too_few_levels": 1,
         "no_t_score": 1,
         "too_young": 1,
         "interval_too_long": 1,

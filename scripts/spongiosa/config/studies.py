@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 from spongiosa.config.base import Section
 
 TScoreSite = Literal["lumbar", "femoral_neck", "total_hip"]
+Shape = Literal["round", "oval", "right", "left", "front"]
 AgeYears = Annotated[float, Field(ge=18, le=120)]
+ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+CutOffHu = Annotated[float, Field(ge=-200, le=600)]
 
 
 class StudySettings(Section):
@@ -27,9 +30,7 @@ class HuDxaConcordanceSettings(StudySettings):
     """Concordance of HU and DXA."""
 
     enabled: bool = Field(False, description="Make this study (needs the clinical table with T-scores).")
-    index: str = Field(
-        "ax_l1_l4_hu", pattern=r"^[a-z][a-z0-9_]*$", description="Column of patients.parquet that is compared. [HU]"
-    )
+    index: ColumnName = Field("ax_l1_l4_hu", description="Column of patients.parquet that is compared. [HU]")
     t_score_sites: tuple[TScoreSite, ...] = Field(
         ("lumbar", "femoral_neck"),
         min_length=1,
@@ -56,11 +57,117 @@ class HuDxaConcordanceSettings(StudySettings):
 
     @model_validator(mode="after")
     def _distinct(self) -> HuDxaConcordanceSettings:
-        if len(set(self.t_score_sites)) != len(self.t_score_sites):
-            raise ValueError("t_score_sites names a site twice")
-        if list(self.age_bands_years) != sorted(set(self.age_bands_years)):
-            raise ValueError("age_bands_years must ascend without repetition, for example [60, 70, 80]")
+        _refuse_repetition("t_score_sites", self.t_score_sites)
+        _refuse_disorder("age_bands_years", self.age_bands_years)
         return self
+
+
+class ScreeningSettings(StudySettings):
+    """How many patients fall below which HU, and who might be asked back."""
+
+    enabled: bool = Field(False, description="Make this summary (needs no clinical table; better with age and sex).")
+    index: ColumnName = Field("l1_hu", description="Column of patients.parquet that is screened. [HU]")
+    low_hu: CutOffHu = Field(
+        110.0,
+        description="HU at or below which a patient is on the list for recall. [HU] Source: Pickhardt et al., Ann "
+        "Intern Med 158 (2013) 588-595, L1 at 120 kVp: specificity above 90 % for DXA osteoporosis.",
+    )
+    high_hu: CutOffHu = Field(
+        160.0,
+        description="HU above which osteoporosis is unlikely. [HU] Source: Pickhardt et al. 2013, L1 at 120 kVp: "
+        "sensitivity of 90 % for DXA osteoporosis.",
+    )
+    age_bands_years: tuple[AgeYears, ...] = Field(
+        (50.0, 60.0, 70.0, 80.0),
+        max_length=10,
+        description="Borders of the age strata, ascending, lower end included. [years]",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ScreeningSettings:
+        _refuse_disorder("age_bands_years", self.age_bands_years)
+        if self.low_hu >= self.high_hu:
+            raise ValueError("low_hu must lie below high_hu")
+        return self
+
+
+class RoiComparisonSettings(StudySettings):
+    """Five shapes of the region of interest against the DXA class."""
+
+    enabled: bool = Field(False, description="Make this study (needs T-scores and the shape regions).")
+    shapes: tuple[Shape, ...] = Field(
+        ("round", "oval", "right", "left", "front"),
+        min_length=2,
+        max_length=5,
+        description="Shapes that are compared, in the order of the tables.",
+    )
+    t_score_sites: tuple[TScoreSite, ...] = Field(
+        ("lumbar", "femoral_neck", "total_hip"),
+        min_length=1,
+        max_length=3,
+        description="Sites whose lowest T-score gives the class (the lowest of those a patient has).",
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> RoiComparisonSettings:
+        _refuse_repetition("shapes", self.shapes)
+        _refuse_repetition("t_score_sites", self.t_score_sites)
+        return self
+
+
+class NewFractureSettings(StudySettings):
+    """3D-HU and three-slice HU against new vertebral fractures."""
+
+    enabled: bool = Field(False, description="Make this study (needs the column `new_fracture`).")
+    candidates: tuple[ColumnName, ...] = Field(
+        ("age_years", "bmi_kg_m2", "hypertension", "diabetes", "multiple_fracture", "thoracolumbar_junction",
+         "hu_3d_l1_l4"),
+        min_length=1,
+        max_length=30,
+        description="Columns tried one by one; those below `enter_below` enter the multivariable model. HU and T-score "
+        "are left out on purpose, as they say the same as 3D-HU.",
+    )  # fmt: skip
+    enter_below: float = Field(
+        0.05, gt=0, le=1, description="Univariable P below which a column enters the multivariable model. [share]"
+    )
+
+
+class ScrewLooseningQctSettings(StudySettings):
+    """vBMD of body, pedicle and trajectory of L5 against screw loosening."""
+
+    enabled: bool = Field(False, description="Make this study (needs the column `loosening` and calibrated vBMD).")
+    enter_below: float = Field(
+        0.1, gt=0, le=1, description="Univariable P below which a column may enter a model. [share]"
+    )
+
+
+class ScrewLooseningNomogramSettings(StudySettings):
+    """A model of screw loosening from age, PBQ, HU ratio and Goutallier grade, and its nomogram."""
+
+    enabled: bool = Field(False, description="Make this study (needs the column `loosening`).")
+    linear: tuple[ColumnName, ...] = Field(
+        ("age_years", "pbq", "hu_ratio"), max_length=20, description="Columns that enter the model as they are."
+    )
+    a_priori: tuple[ColumnName, ...] = Field(
+        ("age_years", "pbq", "hu_ratio", "goutallier"),
+        max_length=20,
+        description="Columns that enter the multivariable model whatever their univariable P.",
+    )
+    goutallier_reference: int = Field(4, ge=0, le=4, description="Goutallier grade that the others are compared with.")
+    enter_below: float = Field(
+        0.05, gt=0, le=1, description="Univariable P below which a column enters the multivariable model. [share]"
+    )
+    stay_below: float = Field(
+        0.05, gt=0, le=1, description="P in the multivariable model below which a column stays. [share]"
+    )
+    imputations: int = Field(5, ge=1, le=100, description="Completed data sets of the multiple imputation. [sets]")
+    validation_draws: int = Field(
+        200,
+        ge=10,
+        le=5000,
+        description="Bootstrap resamples of the internal validation; each repeats imputation and selection. "
+        "[resamples]",
+    )
 
 
 class StudiesSettings(Section):
@@ -69,3 +176,25 @@ class StudiesSettings(Section):
     hu_dxa_concordance: HuDxaConcordanceSettings = Field(
         default_factory=HuDxaConcordanceSettings, description="Concordance of opportunistic HU with DXA."
     )
+    screening: ScreeningSettings = Field(
+        default_factory=ScreeningSettings, description="Screening summary with the list for recall."
+    )
+    roi_comparison: RoiComparisonSettings = Field(
+        default_factory=RoiComparisonSettings, description="Five shapes of the region of interest."
+    )
+    new_fracture_3d_hu: NewFractureSettings = Field(
+        default_factory=NewFractureSettings, description="3D-HU against new vertebral fractures."
+    )
+    screw_loosening_qct: ScrewLooseningQctSettings = Field(
+        default_factory=ScrewLooseningQctSettings, description="vBMD of L5 against screw loosening."
+    )
+
+
+def _refuse_repetition(name: str, values: tuple[str, ...]) -> None:
+    if len(set(values)) != len(values):
+        raise ValueError(f"{name} names an entry twice")
+
+
+def _refuse_disorder(name: str, values: tuple[float, ...]) -> None:
+    if list(values) != sorted(set(values)):
+        raise ValueError(f"{name} must ascend without repetition, for example [60, 70, 80]")

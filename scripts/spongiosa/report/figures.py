@@ -27,7 +27,10 @@ FEWEST_BOXED_VALUES = 5
 
 @dataclass(frozen=True)
 class ScatterPanel:
-    """One panel of a scatter figure: points by group, and the least-squares line where there is one."""
+    """One panel of a scatter figure: points by group, and the least-squares line where there is one.
+
+    `band` is half the height of a band about the line, in units of y.
+    """
 
     title: str
     x: FloatArray
@@ -37,13 +40,15 @@ class ScatterPanel:
     y_label: str
     line: tuple[float, float] | None = None
     remark: str = ""
+    band: float = 0.0
 
 
 @dataclass(frozen=True)
 class RocLine:
-    """One curve of a ROC figure, with the chosen cut-off as a point."""
+    """One curve of a ROC figure, with the chosen cut-off as a point; `area` is its AUC with interval as text."""
 
     label: str
+    area: str
     false_positive_rate: FloatArray
     sensitivity: FloatArray
     chosen: tuple[float, float] | None = None
@@ -87,11 +92,16 @@ def scatter(
 
 
 def roc(lines: Sequence[RocLine]) -> Figure:
-    """ROC curves in a square with the line of chance; areas stand in the legend."""
+    """ROC curves in a square with the line of chance; areas stand in the legend.
+
+    One curve has its legend and its cut-off in the square; several have their legend below it.
+    """
     colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
     dashes = ("-", "--", "-.", ":")
+    alone = len(lines) == 1
     with theme.themed():
-        figure = theme.new_figure(theme.HALF_WIDTH_MM, theme.HALF_WIDTH_MM)
+        height = theme.HALF_WIDTH_MM + (0.0 if alone else 4.5 * len(lines))
+        figure = theme.new_figure(theme.HALF_WIDTH_MM, height)
         axis = figure.subplots()
         axis.plot([0, 1], [0, 1], color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), label="_chance")
         for position, line in enumerate(lines):
@@ -101,16 +111,18 @@ def roc(lines: Sequence[RocLine]) -> Figure:
                 line.sensitivity,
                 color=colour,
                 linestyle=dashes[position % len(dashes)],
-                label=line.label,
+                label=f"{line.label}\n{line.area}" if alone else f"{line.label}: {line.area}",
             )
             if line.chosen is not None:
                 axis.plot(*line.chosen, "o", color=colour, markeredgecolor=theme.PAPER, markersize=6, label="_cut-off")
-                axis.annotate(
-                    line.chosen_label, line.chosen, xytext=(7, -9), textcoords="offset points", color=theme.INK
-                )
+                if alone:
+                    axis.annotate(line.chosen_label, line.chosen, xytext=(7, -9), textcoords="offset points")
         axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="1 − specificity", ylabel="Sensitivity")
         axis.set_aspect("equal")
-        axis.legend(loc="lower right")
+        if alone:
+            axis.legend(loc="lower right")
+        else:
+            figure.legend(loc="outside lower center", ncols=1)
     return figure
 
 
@@ -179,11 +191,23 @@ def residuals(
 
 
 def boxes(panels: Sequence[BoxPanel], styles: Sequence[GroupStyle]) -> Figure:
-    """Box plots over groups: box at the quartiles ((n + 1) p), whiskers to the last value within 1.5 box heights."""
+    """Box plots over groups: box at the quartiles ((n + 1) p), whiskers to the last value within 1.5 box heights.
+
+    More than two panels share one scale and name their groups in a legend, as there is no room below the boxes.
+    """
+    is_crowded = len(panels) > 2
     with theme.themed():
         figure = theme.new_figure(theme.FULL_WIDTH_MM if len(panels) > 1 else theme.HALF_WIDTH_MM, 84.0)
-        for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=is_crowded)[0]
+        for axis, panel in zip(axes, panels, strict=True):
             _draw_boxes(axis, panel, styles)
+            if is_crowded:
+                axis.set_xticks(range(len(styles)), [f"{values.size}" for values in panel.values])
+                axis.set_xlabel("n")
+                axis.set_ylabel(panel.y_label if axis is axes[0] else "")
+        if is_crowded:
+            handles, labels = _point_handles(axes[0], styles)
+            figure.legend(handles, labels, loc="outside lower center", ncols=len(styles))
     return figure
 
 
@@ -195,7 +219,7 @@ def stacked_shares(
     A panel is (title, counts per category in the order of `groups`, style per category).
     """
     with theme.themed():
-        figure = theme.new_figure(theme.FULL_WIDTH_MM, 88.0)
+        figure = theme.new_figure(theme.FULL_WIDTH_MM if len(panels) > 1 else theme.HALF_WIDTH_MM, 84.0)
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axis, (title, counts, styles) in zip(axes, panels, strict=True):
             totals = np.sum([np.asarray(row) for row in counts.values()], axis=0)
@@ -265,7 +289,12 @@ def _draw_scatter(
     if panel.line is not None and panel.x.size:
         intercept, slope = panel.line
         ends = np.array([panel.x.min(), panel.x.max()])
-        axis.plot(ends, intercept + slope * ends, color=theme.INK, linewidth=1.3)
+        height = intercept + slope * ends
+        axis.plot(ends, height, color=theme.INK, linewidth=1.3)
+        if panel.band > 0:
+            axis.fill_between(
+                ends, height - panel.band, height + panel.band, color=theme.MUTED, alpha=0.15, linewidth=0
+            )
     axis.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.remark:
         axis.text(

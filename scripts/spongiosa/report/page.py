@@ -88,7 +88,7 @@ def render_report(
     forbids every request and every script but its own.
     """
     flow = patient_flow(tables.scans)
-    studies = [_study_view(read_study(folder)) for folder in study_folders]
+    studies = [_study_view(read_study(folder), settings) for folder in study_folders]
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     behaviour = (TEMPLATES / "behaviour.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -118,12 +118,12 @@ def render_report(
     )
 
 
-def _study_view(study: WrittenStudy) -> StudyView:
+def _study_view(study: WrittenStudy, settings: ReportSettings) -> StudyView:
     prefix = f"{study.name}-"
     return StudyView(
         study=study,
         figures=tuple(_figure_view(figure, figure.svg, prefix) for figure in study.figures),
-        tables=tuple(table_view(table, prefix=prefix) for table in study.tables),
+        tables=tuple(table_view(table, prefix=prefix, shown=2 * settings.rows_shown) for table in study.tables),
     )
 
 

@@ -171,7 +171,9 @@ def _printed(
     }
     whole_p = {"P overall": _p_cell(overall[0], footnotes) if overall[0] else ""} if len(groups) > 2 else {}
     parts = {name: frame.loc[group == name, variable.column] for name in names}
-    headings = {name: f"{groups[name]} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{int((group == name).sum())})" for name in names}
+    headings = {
+        name: f"{groups[name]} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{int((group == name).sum())})" for name in names
+    }
     if not variable.categories:
         cells = {headings[name]: _number_cell(values, variable, footnotes) for name, values in parts.items()}
         return [{"Characteristic": variable.heading, **cells, **tests, **whole_p}]
@@ -188,6 +190,11 @@ def _printed(
              **(whole_p if first else {})}
         )  # fmt: skip
     return rows
+
+
+def heading_with_count(label: str, count: int) -> str:
+    """ "DXA+/HU+ (n = 36)", the count kept on one line."""
+    return f"{label} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{count})"
 
 
 def _number_cell(values: pd.Series, variable: Variable, footnotes: Footnotes) -> str:

@@ -1,9 +1,10 @@
-"""Correlation tables: one marker against several outcomes, with the line that predicts each outcome from the marker."""
+"""Correlation tables: markers against outcomes, with the line that predicts the outcome from the marker."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -14,29 +15,27 @@ from spongiosa.statistics.linear import linear_regression
 from spongiosa.studies.result import attempt
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A marker and an outcome (columns), with the words that a table prints for them."""
+
+    marker: str
+    outcome: str
+    label: str
+
+
 def correlation_table(
-    key: str,
-    title: str,
-    frame: pd.DataFrame,
-    marker: str,
-    outcomes: Mapping[str, str],
-    *,
-    marker_label: str,
-    unit: str,
-    confidence: float,
+    key: str, title: str, frame: pd.DataFrame, pairs: Sequence[Pair], *, unit: str, confidence: float
 ) -> TableExhibit:
-    """Pearson, Spearman and least squares of each outcome (column -> label) on `marker`; slopes per 10 `unit`."""
+    """Pearson, Spearman and least squares of the outcome on the marker, one row per pair; slopes per 10 `unit`."""
     footnotes = Footnotes()
-    rows = [
-        _row(frame[marker], frame[column], column, label, marker_label, unit, confidence, footnotes)
-        for column, label in outcomes.items()
-    ]
+    rows = [_row(frame, pair, unit, confidence, footnotes) for pair in pairs]
     return TableExhibit(
         key=key,
         title=title,
         frame=pd.DataFrame.from_records([record for record, _ in rows]),
         printed=pd.DataFrame([cells for _, cells in rows]),
-        caption=f"The line predicts the value from {marker_label} by least squares.",
+        caption="The line predicts the second from the first by least squares.",
         notes=(
             f"{confidence:.0%} intervals: Fisher's z (Pearson), Bonett and Wright (Spearman), t (slope).",
             *footnotes.notes(),
@@ -45,22 +44,17 @@ def correlation_table(
 
 
 def _row(
-    marker: pd.Series,
-    outcome: pd.Series,
-    column: str,
-    label: str,
-    marker_label: str,
-    unit: str,
-    confidence: float,
-    footnotes: Footnotes,
+    frame: pd.DataFrame, pair: Pair, unit: str, confidence: float, footnotes: Footnotes
 ) -> tuple[dict[str, object], dict[str, str]]:
+    marker, outcome = frame[pair.marker], frame[pair.outcome]
     r, r_reason = attempt(pearson, marker, outcome, confidence=confidence)
     rho, rho_reason = attempt(spearman, marker, outcome, confidence=confidence)
     fit, fit_reason = attempt(linear_regression, outcome, {"marker": marker}, confidence=confidence)
     slope = fit.coefficients[1] if fit else None
     n = int((marker.notna() & outcome.notna()).sum())
     record: dict[str, object] = {
-        "outcome": column,
+        "marker": pair.marker,
+        "outcome": pair.outcome,
         "n": n,
         **{f"pearson_{name}": value for name, value in _numbers(r).items()},
         **{f"spearman_{name}": value for name, value in _numbers(rho).items()},
@@ -73,7 +67,7 @@ def _row(
         "reason": r_reason or rho_reason or fit_reason,
     }
     cells = {
-        f"{marker_label} against": label,
+        "Pair": pair.label,
         "n": whole(n),
         "Pearson r (CI)": _cell(r, r_reason, footnotes),
         "Pearson P": p_value(r.p_value) if r else "",

@@ -102,7 +102,8 @@ def roc_figure(
         sign = "≤" if direction == "low" else "≥"
         lines.append(
             figures.RocLine(
-                label=f"{marker.label}\nAUC {text}",
+                label=marker.label,
+                area=f"AUC {text}",
                 false_positive_rate=1 - curve.specificity,
                 sensitivity=curve.sensitivity,
                 chosen=(1 - best.best.specificity, best.best.sensitivity) if best else None,
@@ -122,7 +123,7 @@ def roc_figure(
         )
     if not lines:
         return None, " ".join(reasons)
-    summary = "; ".join(line.label.replace("\n", ", ") for line in lines)
+    summary = "; ".join(f"{line.label}, {line.area}" for line in lines)
     return FigureExhibit(
         key=key,
         title=title,

@@ -32,8 +32,9 @@ from spongiosa.statistics.roc import auc_delong
 from spongiosa.studies import hu_dxa_figures as draw
 from spongiosa.studies import hu_dxa_tables as tabulate
 from spongiosa.studies.baseline import group_comparison
-from spongiosa.studies.correlations import correlation_table
+from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
+from spongiosa.studies.flow_table import flow_exhibit
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, form_groups
 from spongiosa.studies.result import StudyResult, attempt
 
@@ -56,7 +57,7 @@ def analyse(
             title=TITLE,
             headline="No patient has both an HU index and a T-score, so concordance could not be studied.",
             methods=_methods(cohort, settings, thresholds, seed),
-            tables=(tabulate.flow_table(cohort),),
+            tables=(flow_exhibit(cohort.flow, cohort.notes),),
             figures=(),
             omitted=(("All figures", draw.NOBODY),),
             notes=cohort.notes,
@@ -89,7 +90,7 @@ def _tables(
     variables = present(_variables(cohort, settings), frame)
     concordance = frame["is_concordant"].map({True: "concordant", False: "discordant"})
     return (
-        tabulate.flow_table(cohort),
+        flow_exhibit(cohort.flow, cohort.notes),
         tabulate.definition_table(cohort, thresholds, settings.index),
         characteristics(
             "t2_patient_characteristics",
@@ -114,9 +115,7 @@ def _tables(
             "t6_correlations",
             "Table 6. Correlation of HU with DXA",
             frame,
-            "index_hu",
-            _dxa_outcomes(cohort),
-            marker_label="HU",
+            [Pair("index_hu", column, f"HU and {label}") for column, label in _dxa_outcomes(cohort).items()],
             unit="HU",
             confidence=settings.confidence,
         ),
@@ -194,11 +193,11 @@ def _markers(cohort: ConcordanceCohort) -> list[Marker]:
 
 
 def _dxa_outcomes(cohort: ConcordanceCohort) -> dict[str, str]:
-    outcomes = {"low_t_score": "Lowest T-score"}
+    outcomes = {"low_t_score": "lowest T-score"}
     for site in cohort.sites:
-        outcomes[f"t_score_{site}"] = f"{SITE_LABELS[site]} T-score"
+        outcomes[f"t_score_{site}"] = f"{SITE_LABELS[site].lower()} T-score"
         if present([Variable(f"bmd_{site}_g_cm2", "")], cohort.frame):
-            outcomes[f"bmd_{site}_g_cm2"] = f"{SITE_LABELS[site]} BMD"
+            outcomes[f"bmd_{site}_g_cm2"] = f"{SITE_LABELS[site].lower()} BMD"
     return outcomes
 
 

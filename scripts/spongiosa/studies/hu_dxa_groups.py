@@ -10,9 +10,9 @@ import pandas as pd
 
 from spongiosa.config.studies import HuDxaConcordanceSettings
 from spongiosa.config.thresholds import ThresholdsSettings
-from spongiosa.outcome import MEANING, Reason
 from spongiosa.report import theme
 from spongiosa.report.theme import GroupStyle
+from spongiosa.studies.flow_table import Criterion, apply_criteria, numbers, without_index
 
 #: The four groups in the order of every table; hue tells the DXA class, lightness concordance.
 GROUP_STYLES: dict[str, GroupStyle] = {
@@ -25,7 +25,6 @@ GROUPS = tuple(GROUP_STYLES)
 REFERENCE_GROUP = GROUPS[0]
 #: T-scores are printed with one decimal; sites closer than rounding of the binary number share the lowest value.
 TIE_TOLERANCE_SD = 1e-6
-_MEANINGS = {reason.value: sentence for reason, sentence in MEANING.items()}
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,9 @@ def form_groups(
     """
     sites = tuple(site for site in settings.t_score_sites if _has_values(patients, f"t_score_{site}"))
     frame = patients.reset_index(drop=True).copy()
-    frame["index_hu"] = _numbers(frame, settings.index)
+    frame["index_hu"] = numbers(frame, settings.index)
     frame = frame.join(lowest_t_score(frame, sites))
-    left = pd.Series("", index=frame.index)
-    for step, leaves in _criteria(frame, settings):
-        left = left.mask((left == "") & leaves, step)
-    flow = _flow(frame, left, settings)
-    analysed = frame[left == ""].reset_index(drop=True)
+    analysed, flow = apply_criteria(frame, _criteria(frame, settings))
     notes = _notes(analysed, settings, sites)
     return ConcordanceCohort(_classify(analysed, thresholds), flow, sites, notes)
 
@@ -66,8 +61,8 @@ def form_groups(
 def lowest_t_score(frame: pd.DataFrame, sites: Sequence[str]) -> pd.DataFrame:
     """Per patient the lowest of the T-scores that were measured, its site (`tie` when sites share it), and the lowest
     young-adult mean; missing where no site was measured."""
-    scores = np.column_stack([_numbers(frame, f"t_score_{site}") for site in sites]) if sites else None
-    yams = [_numbers(frame, f"yam_{site}_percent") for site in sites]
+    scores = np.column_stack([numbers(frame, f"t_score_{site}") for site in sites]) if sites else None
+    yams = [numbers(frame, f"yam_{site}_percent") for site in sites]
     if scores is None or len(frame) == 0:
         return pd.DataFrame(
             {
@@ -115,43 +110,19 @@ def _classify(frame: pd.DataFrame, thresholds: ThresholdsSettings) -> pd.DataFra
     )
 
 
-def _criteria(frame: pd.DataFrame, settings: HuDxaConcordanceSettings) -> list[tuple[str, pd.Series]]:
+def _criteria(frame: pd.DataFrame, settings: HuDxaConcordanceSettings) -> list[Criterion]:
     """The steps in their order; a patient leaves at the first that applies."""
-    column = f"{settings.index}_reason"
-    reasons = frame[column].astype("str") if column in frame else pd.Series(None, index=frame.index, dtype="str")
-    reasons = reasons.mask(reasons.isna() | (reasons == ""), Reason.NOT_MEASURED.value)
-    steps: list[tuple[str, pd.Series]] = [
-        (f"no_index:{reason}", frame["index_hu"].isna() & (reasons == reason)) for reason in sorted(reasons.unique())
-    ]
-    steps.append(("no_t_score", frame["low_t_score"].isna()))
-    if settings.minimum_age_years is not None and "age_years" in frame:
-        steps.append(("too_young", _numbers(frame, "age_years") < settings.minimum_age_years))
-    if settings.maximum_ct_dxa_interval_days is not None and "ct_dxa_interval_days" in frame:
-        interval = _numbers(frame, "ct_dxa_interval_days").abs()
-        steps.append(("interval_too_long", interval > settings.maximum_ct_dxa_interval_days))
+    sites = " or ".join(settings.t_score_sites).replace("_", " ")
+    steps = without_index(frame, settings.index)
+    steps.append(("no_t_score", frame["low_t_score"].isna(), f"no T-score of {sites}."))
+    if settings.minimum_age_years is not None:
+        young = numbers(frame, "age_years") < settings.minimum_age_years
+        steps.append(("too_young", young, f"younger than {settings.minimum_age_years:g} years."))
+    if settings.maximum_ct_dxa_interval_days is not None:
+        longest = settings.maximum_ct_dxa_interval_days
+        late = numbers(frame, "ct_dxa_interval_days").abs() > longest
+        steps.append(("interval_too_long", late, f"more than {longest:g} days between CT and DXA."))
     return steps
-
-
-def _flow(frame: pd.DataFrame, left: pd.Series, settings: HuDxaConcordanceSettings) -> pd.DataFrame:
-    rows = [("in_patient_table", len(frame), "Patients in the patient table.")]
-    for step, _ in _criteria(frame, settings):
-        count = int((left == step).sum())
-        if count:
-            rows.append((step, count, _explain(step, settings)))
-    rows.append(("analysed", int((left == "").sum()), "Patients analysed in this study."))
-    return pd.DataFrame(rows, columns=["step", "patients", "explanation"])
-
-
-def _explain(step: str, settings: HuDxaConcordanceSettings) -> str:
-    if step.startswith("no_index:"):
-        code = step.removeprefix("no_index:")
-        meaning = _MEANINGS.get(code, code)
-        return f"Left out: no {settings.index}. {meaning}"
-    if step == "no_t_score":
-        return f"Left out: no T-score of {' or '.join(settings.t_score_sites).replace('_', ' ')}."
-    if step == "too_young":
-        return f"Left out: younger than {settings.minimum_age_years:g} years."
-    return f"Left out: more than {settings.maximum_ct_dxa_interval_days:g} days between CT and DXA."
 
 
 def _notes(analysed: pd.DataFrame, settings: HuDxaConcordanceSettings, sites: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,7 +136,7 @@ def _notes(analysed: pd.DataFrame, settings: HuDxaConcordanceSettings, sites: tu
             f"{partial} patient(s) lack a T-score of at least one site; their lowest is that of the sites they have."
         )
     if settings.minimum_age_years is not None:
-        unknown = int(_numbers(analysed, "age_years").isna().sum())
+        unknown = int(numbers(analysed, "age_years").isna().sum())
         if unknown:
             notes.append(f"{unknown} patient(s) without a known age were kept.")
     ties = int((analysed["low_site"] == "tie").sum())
@@ -176,10 +147,3 @@ def _notes(analysed: pd.DataFrame, settings: HuDxaConcordanceSettings, sites: tu
 
 def _has_values(frame: pd.DataFrame, column: str) -> bool:
     return column in frame.columns and bool(frame[column].notna().any())
-
-
-def _numbers(frame: pd.DataFrame, column: str) -> pd.Series:
-    """The column as float64, all missing where the table lacks it."""
-    if column not in frame.columns:
-        return pd.Series(np.nan, index=frame.index, dtype=np.float64)
-    return pd.Series(frame[column].to_numpy(dtype=np.float64, na_value=np.nan), index=frame.index)

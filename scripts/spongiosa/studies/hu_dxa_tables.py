@@ -22,19 +22,6 @@ from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, hu_
 from spongiosa.studies.result import attempt
 
 
-def flow_table(cohort: ConcordanceCohort) -> TableExhibit:
-    """T0: each patient of the table counted once."""
-    printed = cohort.flow.assign(patients=cohort.flow["patients"].map(whole))[["explanation", "patients"]]
-    return TableExhibit(
-        key="t0_flow",
-        title="Flow of patients in this study",
-        frame=cohort.flow,
-        printed=printed.set_axis(["Step", "Patients"], axis="columns"),
-        caption="Every patient of the patient table is counted once, at the first criterion that applies.",
-        notes=cohort.notes,
-    )
-
-
 def definition_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, index: str) -> TableExhibit:
     """T1: the four groups and how many patients fall into each."""
     t, hu = number(thresholds.t_osteoporosis, 1), f"{thresholds.hu_osteoporosis:g}"
