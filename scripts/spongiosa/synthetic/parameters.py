@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from spongiosa.synthetic.phantoms import Phantom
+from spongiosa.synthetic.posture import Posture
 from spongiosa.synthetic.variants import Variant
 
 Sex = Literal["F", "M"]
@@ -73,6 +74,9 @@ class PatientParameters:
     lumbosacral_junction: LumbosacralJunction = "regular"
     twelfth_rib: TwelfthRib = "regular"
     has_thirteenth_rib: bool = False
+
+    posture: Posture = Posture()
+    """How the patient lies in this examination."""
 
     variants: tuple[Variant, ...] = ()
     """Fractures, degeneration, lesions and implants, applied in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.pathology import fractured_body, lesions, spurs
 from spongiosa.synthetic.posterior_elements import pedicle_axes, posterior_elements, transitional_processes
+from spongiosa.synthetic.posture import Moved, shifted
 from spongiosa.synthetic.sampling import Canvas, PointCanvas
 from spongiosa.synthetic.shapes import Solid
 from spongiosa.synthetic.spine_curve import SpineCurve, build_spine_curve
@@ -42,6 +43,8 @@ class SyntheticPatient:
     surroundings: list[Structure]
     inclusions: list[Structure]
     screws: list[PlacedScrew]
+    position_mm: NDArray[np.float64]
+    """Shift of this examination's posture; `curve` and `trunk` are those before it."""
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the whole patient over a canvas."""
@@ -104,9 +107,20 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
     }
     vertebrae["S1"] = _sacrum(curve, sacrum, p, scale, streams[5])
     inclusions: list[Structure] = [*pelvis.sacral_disc_remnants(curve.sacral_frames, scale)]
+    place = np.asarray(p.posture.shift_mm, dtype=np.float64)
+    vertebrae = {k: replace(x, frame=shifted(x.frame, place)) for k, x in vertebrae.items()}
     screws = place_screws(vertebrae, p.variants)
-    inclusions.extend(implant_structures(screws, p.variants, curve.levels))
-    return SyntheticPatient(p, seed, curve, trunk, vertebrae, surroundings, inclusions, screws)
+    return SyntheticPatient(
+        parameters=p,
+        seed=seed,
+        curve=curve,
+        trunk=trunk,
+        vertebrae=vertebrae,
+        surroundings=[Moved(s, place) for s in surroundings],
+        inclusions=[Moved(s, place) for s in inclusions] + implant_structures(screws, p.variants, curve.levels),
+        screws=screws,
+        position_mm=place,
+    )
 
 
 def _cortex(p: PatientParameters) -> CorticalThickness:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.synthetic.image import SyntheticImage
+
 Floats = NDArray[np.floating[Any]]
 Index = tuple[slice, ...] | slice | NDArray[np.intp]
 _SLAB_SAMPLES = 1_500_000
@@ -124,6 +126,13 @@ class Grid:
     @property
     def in_plane_mm(self) -> float:
         return float(np.linalg.norm(self.steps_mm[:, 0]))
+
+    def image(self, voxels: NDArray[np.generic]) -> SyntheticImage:
+        """Voxels of this grid, shape (slices, rows, columns), as an image."""
+        spacing = np.linalg.norm(self.steps_mm, axis=0)
+        x, y, z = (float(s) for s in spacing)
+        a, b, c = (float(o) for o in self.origin_mm)
+        return SyntheticImage(voxels, (x, y, z), (a, b, c), self.steps_mm / spacing)
 
     def sub_slice_offsets_mm(self) -> NDArray[np.float64]:
         """Positions of the sub-slices across one slice, mm along the normal."""

@@ -14,6 +14,7 @@ from spongiosa.synthetic.noise import Reconstruction
 from spongiosa.synthetic.parameters import PatientPosition, ScannerParameters
 from spongiosa.synthetic.patient import AIR_HU, SyntheticPatient
 from spongiosa.synthetic.phantoms import PlacedPhantom, phantom_of
+from spongiosa.synthetic.posture import Moved
 from spongiosa.synthetic.sampling import Grid, GridCanvas
 from spongiosa.synthetic.table import Table
 from spongiosa.synthetic.tissue import Tissues
@@ -65,7 +66,8 @@ def scan_grid(patient: SyntheticPatient, scanner: ScannerParameters) -> Grid:
     row = np.array([0.0, row_sign * np.cos(tilt), row_sign * np.sin(tilt)])
     step = np.array([0.0, 0.0, slice_sign])
     spacing = scanner.pixel_spacing_mm
-    centre = np.array([scanner.off_centre_mm[0], _middle_y(patient) + scanner.off_centre_mm[1], 0.0])
+    shift_x = patient.parameters.posture.shift_mm[0]
+    centre = np.array([scanner.off_centre_mm[0] + shift_x, _middle_y(patient) + scanner.off_centre_mm[1], 0.0])
     half = (scanner.columns - 1) / 2.0 * spacing * column + (scanner.rows - 1) / 2.0 * spacing * row
     origin = centre - half
     origin[2] += bottom if slice_sign > 0 else bottom + (slices - 1) * scanner.slice_spacing_mm
@@ -83,16 +85,16 @@ def render_ct(patient: SyntheticPatient, scanner: ScannerParameters, seed: int) 
     canvas = GridCanvas(grid, AIR_HU)
     table = _table(patient, scanner)
     if scanner.has_table:
-        table.paint(canvas, tissues)
+        Moved(table, patient.position_mm).paint(canvas, tissues)
     phantom = placed_phantom(patient, scanner)
     if phantom is not None:
-        phantom.paint(canvas, tissues)
+        Moved(phantom, patient.position_mm).paint(canvas, tissues)
     patient.paint(canvas, tissues)
     ct = _reconstruct(np.asarray(canvas.values, dtype=np.float32), scanner, seed)
     return RenderedScan(
-        ct=_image(ct, grid),
-        vertebrae=_image(canvas.vertebrae, grid),
-        bodies=_image(canvas.bodies, grid),
+        ct=grid.image(ct),
+        vertebrae=grid.image(canvas.vertebrae),
+        bodies=grid.image(canvas.bodies),
         patient=patient,
         scanner=scanner,
     )
@@ -105,7 +107,7 @@ def _table(patient: SyntheticPatient, scanner: ScannerParameters) -> Table:
 
 
 def placed_phantom(patient: SyntheticPatient, scanner: ScannerParameters) -> PlacedPhantom | None:
-    """The phantom of a scan where it lies, between patient and table; None without one."""
+    """The phantom of a scan between patient and table, before the shift of the posture; None without one."""
     phantom = phantom_of(scanner.phantom)
     if phantom is None:
         return None
@@ -144,13 +146,6 @@ def _outside_circle(scanner: ScannerParameters) -> NDArray[np.bool_]:
     return away
 
 
-def _image(voxels: NDArray[np.generic], grid: Grid) -> SyntheticImage:
-    spacing = np.linalg.norm(grid.steps_mm, axis=0)
-    x, y, z = (float(s) for s in spacing)
-    a, b, c = (float(o) for o in grid.origin_mm)
-    return SyntheticImage(voxels, (x, y, z), (a, b, c), grid.steps_mm / spacing)
-
-
 def _end_z(patient: SyntheticPatient, level: str, superior: bool) -> float:
     """Height of the outermost rim of a body's endplate."""
     vertebra = patient.vertebrae[level]
@@ -159,4 +154,5 @@ def _end_z(patient: SyntheticPatient, level: str, superior: bool) -> float:
 
 
 def _middle_y(patient: SyntheticPatient) -> float:
-    return patient.trunk.back_mm - float(patient.trunk.half_axes(np.array(0.0))[1])
+    trunk = patient.trunk
+    return trunk.back_mm - float(trunk.half_axes(np.array(0.0))[1]) + patient.parameters.posture.shift_mm[1]

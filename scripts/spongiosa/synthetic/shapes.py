@@ -28,6 +28,10 @@ def smooth_intersection(first: Floats, second: Floats, blend_mm: float) -> Float
     return np.maximum(first, second) + overlap * overlap * np.float32(0.25 / blend_mm)
 
 
+_CORE = np.float32(1e-6)
+"""Keeps the distance along a ray defined on the axis, where the ray has no direction: there it is the least radius."""
+
+
 @dataclass(frozen=True)
 class Bar:
     """A straight bar with elliptic section and rounded ends, tapering from `start` to `end` (local mm).
@@ -75,9 +79,9 @@ class Bar:
             s2 * np.float32(self.half_side_mm**-2)
             + t2 * np.float32(self.half_other_mm**-2)
             + e2 * np.float32(small**-2)
-            + np.float32(1e-8)
+            + _CORE
         )
-        return np.sqrt(s2 + t2 + e2) * (1.0 - scale / q)
+        return np.asarray(np.sqrt(s2 + t2 + e2 + _CORE * np.float32(small**2)) * (1.0 - scale / q))
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,9 @@ class Ellipsoid:
         """Distance along the ray from the centre."""
         du, dv, dw = (c - np.float32(o) for c, o in zip((u, v, w), self.centre, strict=True))
         a, b, c = (np.float32(1.0 / h) for h in self.half_axes_mm)
-        q = np.sqrt((du * a) ** 2 + (dv * b) ** 2 + (dw * c) ** 2 + np.float32(1e-8))
-        return np.sqrt(du * du + dv * dv + dw * dw) * (1.0 - 1.0 / q)
+        small = np.float32(min(self.half_axes_mm) ** 2)
+        q = np.sqrt((du * a) ** 2 + (dv * b) ** 2 + (dw * c) ** 2 + _CORE)
+        return np.asarray(np.sqrt(du * du + dv * dv + dw * dw + _CORE * small) * (1.0 - 1.0 / q))
 
 
 Solid = Bar | Ellipsoid

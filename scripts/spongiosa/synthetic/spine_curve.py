@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS, THORACIC, VertebraDimensions, dimensions
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.pathology import fractured_size
+from spongiosa.synthetic.posture import jittered
 from spongiosa.synthetic.sampling import Frame
 
 _TRANSITIONAL_DISC = {"sacralised_l5": 0.45, "lumbarised_s1": 0.65}
@@ -69,7 +70,7 @@ def _disc_wedges(
     """Lordotic angle of the disc below each vertebra, so that lordosis and kyphosis come out as set."""
     lumbar = [level for level in levels if level.startswith("L")]
     shares = {level: _DISC_SHARE[_shape_level(level, len(lumbar))] for level in lumbar}
-    discs_total = p.lordosis_deg - sum(_wedge_deg(sizes[level]) for level in lumbar)
+    discs_total = p.lordosis_deg - p.posture.flexion_deg - sum(_wedge_deg(sizes[level]) for level in lumbar)
     wedges = {level: discs_total * share / sum(shares.values()) for level, share in shares.items()}
     thoracic = [level for level in levels if level.startswith("T")]
     rest = -p.kyphosis_deg - sum(_wedge_deg(sizes[level]) for level in thoracic)
@@ -119,7 +120,7 @@ def build_spine_curve(parameters: PatientParameters) -> SpineCurve:
         tilt -= wedge
     sacral = _sacral_frames(p)
     shift = frames["L3"].origin_mm
-    moved = {k: Frame(f.origin_mm - shift, f.axes) for k, f in frames.items()}
+    moved = jittered({k: Frame(f.origin_mm - shift, f.axes) for k, f in frames.items()}, p.posture)
     return SpineCurve(levels, moved, sizes, tuple(Frame(f.origin_mm - shift, f.axes) for f in sacral), wedges)
 
 

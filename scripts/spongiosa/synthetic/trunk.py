@@ -58,8 +58,10 @@ class Trunk:
         width, half_depth = self.half_axes(_column(z))
         dy = y - (np.float32(self.back_mm) - half_depth)
         q = (np.abs(_row(x)) / width) ** _EXPONENT + (np.abs(dy) / half_depth) ** _EXPONENT
-        q = np.maximum(q, 1e-6) ** np.float32(1.0 / _EXPONENT)
-        return np.sqrt(x * x + dy * dy) * (1.0 - 1.0 / q)
+        q = np.maximum(q ** np.float32(1.0 / _EXPONENT), np.float32(1e-3))
+        # in the very middle the ray has no direction: there the distance is the half depth
+        radius = np.maximum(np.sqrt(x * x + dy * dy), half_depth * np.float32(1e-3))
+        return np.asarray(radius * (1.0 - 1.0 / q))
 
     def subcutaneous_at(self, y: Floats) -> Floats:
         """Thickness of the fat under the skin: thicker behind than in front."""

@@ -55,7 +55,7 @@ class Truth:
     inset_mm: tuple[float, float, float]
     """Along the patient's x, y and z."""
     geometry: dict[str, VertebraGeometry]
-    _cache: dict[tuple[str, str, Plane, Side], float] = field(default_factory=dict, repr=False)
+    _cache: dict[tuple[str, str, Plane, Side], tuple[float, float]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, patient: SyntheticPatient, kvp: float, image: SyntheticImage) -> Truth:
@@ -80,14 +80,11 @@ class Truth:
         `plane` says whether ellipses are parallel to the endplate (mid: to the body's middle plane) or axial.
         Raises `KeyError` for an unknown level or region.
         """
-        key = (level, region, plane, side)
-        if key not in self._cache:
-            self._cache[key] = self._mean(level, region, plane, side, Tissues(self.kvp))
-        return self._cache[key]
+        return self._means(level, region, plane, side)[0]
 
     def density_mg_cm3(self, level: str, region: str, plane: Plane = "endplate", side: Side = "none") -> float:
         """Mean density of hydroxyapatite over a region, compact bone included where the region reaches it."""
-        return self._mean(level, region, plane, side, DensityPalette())
+        return self._means(level, region, plane, side)[1]
 
     def hu_over(self, shape: Shape, step_mm: float = 0.4) -> float:
         """Mean HU of the continuous field over exactly a placed geometry (`placed`), wherever it lies."""
@@ -176,8 +173,16 @@ class Truth:
         ]
         return pd.DataFrame(rows)
 
-    def _mean(self, level: str, region: str, plane: Plane, side: Side, palette: Palette) -> float:
-        points = self.region_points(level, region, plane, side)
+    def _means(self, level: str, region: str, plane: Plane, side: Side) -> tuple[float, float]:
+        """Mean HU and mean density of hydroxyapatite; evaluated once."""
+        key = (level, region, plane, side)
+        if key not in self._cache:
+            points = self.region_points(level, region, plane, side)
+            hu, density = (self._mean(level, region, points, k) for k in (Tissues(self.kvp), DensityPalette()))
+            self._cache[key] = (hu, density)
+        return self._cache[key]
+
+    def _mean(self, level: str, region: str, points: NDArray[np.float64], palette: Palette) -> float:
         if len(points) == 0:
             return float("nan")
         if region in SIDED:

@@ -62,7 +62,9 @@ class IdealRegions:
             if side not in self.vertebra.pedicles:
                 return np.empty((0, 3))
             return _samples(self.pedicle(side) if region == "pedicle" else self.trajectory(side), VOLUME_STEP_MM)
-        return self._body_points(self.inset_mm if region == "body_trabecular" else (0.0, 0.0, 0.0))
+        if region == "body_whole":
+            return self._body_points((0.0, 0.0, 0.0), 1.5 * VOLUME_STEP_MM)
+        return self._body_points(self.inset_mm, VOLUME_STEP_MM)
 
     def contains(self, points_lps_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which points lie in `body_trabecular`."""
@@ -135,9 +137,9 @@ class IdealRegions:
         }[region]
         return origin + s[chosen, None] * across + t[chosen, None] * back
 
-    def _body_points(self, inset_mm: tuple[float, float, float]) -> NDArray[np.float64]:
+    def _body_points(self, inset_mm: tuple[float, float, float], step_mm: float) -> NDArray[np.float64]:
         box = self.vertebra.body.box(margin_mm=0.0)
-        axes = [np.arange(lo, hi, VOLUME_STEP_MM) for lo, hi in zip(box.lower, box.upper, strict=True)]
+        axes = [np.arange(lo, hi, step_mm) for lo, hi in zip(box.lower, box.upper, strict=True)]
         local = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         u, v, w = local.astype(np.float32).T
         local = local[self.vertebra.body.distances(u, v, w)[0] < 0.5 - min(inset_mm)]
