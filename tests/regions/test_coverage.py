@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spongiosa.regions.coverage import Box, PlaneAxes, coverage, plane_coverage
 from spongiosa.regions.shapes import EllipticCylinder, Intersection, Slab
 from spongiosa.volume import Geometry

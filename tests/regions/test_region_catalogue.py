@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from spongiosa.anatomy.frame import SpineDescription
-from spongiosa.config.regions import RegionsSettings
+from spongiosa.config.regions import REGION_NAMES, EllipseSettings, RegionsSettings, VariantSettings
 from spongiosa.outcome import Reason
-from spongiosa.regions.catalogue import PLACERS, place_regions
+from spongiosa.regions.catalogue import CATALOGUE, place_regions
 from spongiosa.regions.region import RegionSet
 from spongiosa.volume import Volume, read_volume
 
 from .vertebral_phantom import Phantom, make_phantom, reoriented
 
-LEVELS = RegionsSettings(levels=("L3",))
+#: The regions of a body; the phantom has no pedicles.
+BODY_REGIONS = tuple(name for name in REGION_NAMES if not name.startswith(("pedicle", "trajectory")))
+LEVELS = RegionsSettings(levels=("L3",), measured=BODY_REGIONS)
 
 
 def place(phantom: Phantom, settings: RegionsSettings = LEVELS) -> RegionSet:
@@ -42,7 +45,47 @@ def reasons(regions: RegionSet) -> set[Reason | None]:
 def test_every_region_of_the_catalogue_is_placed_in_a_plain_vertebra(upright_l3):
     regions = place(upright_l3)
     assert reasons(regions) == {None}
-    assert {region.name for region in regions} == set(PLACERS)
+    assert {region.name for region in regions} == set(BODY_REGIONS)
+
+
+def test_the_catalogue_and_the_configuration_name_the_same_regions():
+    names = [name for family in CATALOGUE for name in family.names]
+    assert len(names) == len(set(names))
+    assert set(names) == set(REGION_NAMES)
+
+
+def test_a_vertebra_without_marked_pedicles_says_so_for_both_sides(upright_l3):
+    regions = place(upright_l3, RegionsSettings(levels=("L3",), measured=("pedicle", "trajectory")))
+    assert [(region.name, region.side) for region in regions] == [
+        ("pedicle", "left"),
+        ("pedicle", "right"),
+        ("trajectory", "left"),
+        ("trajectory", "right"),
+    ]
+    assert reasons(regions) == {Reason.FRAME_UNCERTAIN}
+
+
+def test_a_variant_measures_its_regions_once_more_with_its_own_parameters(upright_l3):
+    """A margin of 7 instead of 5 mm: the ellipse's semi-axes shrink by 2 mm; the rest of the settings stays."""
+    thinner = VariantSettings(measured=("ellipse_mid",), ellipse=EllipseSettings(margin_mm=7.0))
+    settings = LEVELS.model_copy(update={"variants": {"thinner": thinner}})
+    regions = place(upright_l3, settings)
+    assert [region.key for region in regions if region.variant != "default"] == [
+        ("L3", "ellipse_mid", "none", "thinner")
+    ]
+    default, variant = (regions.find("L3", "ellipse_mid", variant=name) for name in ("default", "thinner"))
+    assert variant.area_mm2 < 0.9 * default.area_mm2
+    alone = place(upright_l3, LEVELS)
+    assert means(upright_l3, alone) == {
+        key: mean for key, mean in means(upright_l3, regions).items() if key[3] == "default"
+    }
+
+
+def test_a_variant_may_not_take_the_name_of_the_default_nor_an_unknown_region():
+    with pytest.raises(ValueError, match="itself"):
+        RegionsSettings(variants={"default": {"measured": ("ellipse_mid",)}})
+    with pytest.raises(ValueError, match="unknown region"):
+        RegionsSettings(variants={"other": {"measured": ("ellipse_middle",)}})
 
 
 def test_a_level_with_truncation_gives_its_reason_and_no_number(upright_l3):
@@ -105,7 +148,7 @@ def test_the_same_patient_in_another_voxel_orientation_has_the_same_values(noisy
 
 
 def test_weights_are_read_back_as_they_were_written_and_the_bytes_are_the_same_again(upright_l3, tmp_path):
-    settings = RegionsSettings(levels=("L1", "L3"))
+    settings = RegionsSettings(levels=("L1", "L3"), measured=BODY_REGIONS)
     regions = place(upright_l3, settings)
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     regions.write(first)
@@ -127,7 +170,7 @@ def test_segments_are_named_and_coloured_and_lie_where_the_regions_are(upright_l
     regions.write_segmentation(path)
     data, header = nrrd.read(str(path))
     names = {header[key]: key.split("_")[0] for key in header if key.endswith("_Name")}
-    assert set(names) == {f"L3 {name}" for name in PLACERS}
+    assert set(names) == {f"L3 {name}" for name in BODY_REGIONS}
     assert data.ndim == 4
     steps, origin = np.asarray(header["space directions"][1:]), np.asarray(header["space origin"])
     for region, weights in regions.placed():
@@ -170,7 +213,9 @@ def test_the_trabecular_means_of_a_real_scan_hold_no_cortex():
         body_labels=REAL / "bodies_and_discs.nii.gz",
         label_scheme="totalsegmentator",
     )
-    regions = place_regions(ct, spine.vertebrae, spine.bodies, spine.description, RegionsSettings())
+    regions = place_regions(
+        ct, spine.vertebrae, spine.bodies, spine.description, RegionsSettings(measured=("body_trabecular",))
+    )
     measured = means(Phantom(ct, spine.bodies, spine.description), regions)
     volumes = {level: mean for (level, name, _, _), mean in measured.items() if name == "body_trabecular"}
     assert volumes == pytest.approx({"L1": 112, "L2": 112, "L3": 108, "L4": 108, "L5": 114}, abs=5.0)

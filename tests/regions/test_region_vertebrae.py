@@ -1,6 +1,7 @@
 """Heights, fracture grades and the rows of vertebrae.parquet."""
 
 import pytest
+
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.regions.fracture import FractureType, grade_deformities
 from spongiosa.regions.heights import BodyHeights

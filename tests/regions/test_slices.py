@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from spongiosa.config.regions import EllipseSettings
+
+from spongiosa.config.regions import EllipseSettings, RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.planes import measurement_plane
 from spongiosa.regions.sections import cut, largest_ellipse
-from spongiosa.regions.slices import place_ellipse
+from spongiosa.regions.site import Site
+from spongiosa.regions.slices import place_ellipses
 
 from .vertebral_phantom import CORE_HU, HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDTH_MM, LEVELS, Phantom, make_phantom
 
@@ -17,6 +19,11 @@ SETTINGS = EllipseSettings()
 def body_of(phantom: Phantom, level: str = "L3") -> VertebralBody:
     frame = next(vertebra.frame for vertebra in phantom.spine.vertebrae if vertebra.level == level)
     return VertebralBody.of_label(phantom.bodies, LEVELS[level], frame)
+
+
+def place_ellipse(body: VertebralBody, level: str, height: str, plane: str, ellipse: EllipseSettings):
+    site = Site(level, body, None, RegionsSettings(plane=plane, ellipse=ellipse))
+    return next(region for region in place_ellipses(site) if region.name == f"ellipse_{height}")
 
 
 def mean_hu(phantom: Phantom, region) -> float:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from spongiosa.config.regions import TrabecularSettings
+
+from spongiosa.config.regions import RegionsSettings, TrabecularSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody, axis_margins_mm
+from spongiosa.regions.site import Site
 from spongiosa.regions.volumes import place_body_trabecular
 
 from .vertebral_phantom import CORE_HU, HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDTH_MM, make_phantom
@@ -13,7 +15,9 @@ from .vertebral_phantom import CORE_HU, HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDT
 def place(phantom, margin_mm=5.0):
     frame = phantom.spine.vertebrae[0].frame
     body = VertebralBody.of_label(phantom.bodies, phantom.spine.vertebrae[0].label, frame)
-    return place_body_trabecular(body, "L3", TrabecularSettings(margin_mm=margin_mm))
+    settings = RegionsSettings(trabecular=TrabecularSettings(margin_mm=margin_mm))
+    (region,) = place_body_trabecular(Site("L3", body, None, settings))
+    return region
 
 
 def mean_hu(phantom, weights) -> float:

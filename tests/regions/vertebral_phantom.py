@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
 from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, VertebralFrame
 from spongiosa.volume import Geometry, Volume
 

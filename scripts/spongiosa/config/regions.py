@@ -9,6 +9,16 @@ from pydantic import Field, field_validator
 from spongiosa.anatomy.levels import Level
 from spongiosa.config.base import Section
 
+#: Every region of a vertebra that can be measured.
+REGION_NAMES = (
+    *("ellipse_superior", "ellipse_mid", "ellipse_inferior"),
+    *("shape_oval", "shape_round", "shape_front", "shape_left", "shape_right"),
+    *("body_trabecular", "body_central", "pedicle", "trajectory", "trajectory_rectangle"),
+    *("endplate_superior", "endplate_inferior"),
+    *("quadrant_anterior_left", "quadrant_anterior_right", "quadrant_posterior_left", "quadrant_posterior_right"),
+    "body_whole",
+)
+
 
 class EllipseSettings(Section):
     """The three-slice ellipses: below the superior endplate, at mid-height, above the inferior endplate."""
@@ -47,6 +57,78 @@ class TrabecularSettings(Section):
     )
 
 
+class MidSliceSettings(Section):
+    """The five shapes of the slice at mid-height (oval, round, front, left, right)."""
+
+    margin_mm: float = Field(
+        5.0,
+        ge=0,
+        le=12,
+        description="Inset of the trabecular area from the outer edge of the body's section; along each voxel axis at "
+        "least two voxels. [mm]",
+    )
+    anterior_share: float = Field(
+        2 / 3,
+        gt=0.3,
+        le=1,
+        description="Anterior share of the inner depth that bears oval, round and front. [fraction]",
+    )
+    front_share: float = Field(
+        1 / 3,
+        gt=0.1,
+        lt=0.9,
+        description="Central share of the inner width that is the front; left and right are what is beside it. "
+        "[fraction]",
+    )
+
+
+class CentralSettings(Section):
+    """The central cylinder of quantitative CT (region A)."""
+
+    height_mm: float = Field(9.0, ge=2, le=20, description="Height of the cylinder. [mm]")
+    fraction: float = Field(
+        0.7, gt=0.2, le=1, description="Semi-axes as a fraction of the largest inscribed ellipse's. [fraction]"
+    )
+
+
+class EndplateLayerSettings(Section):
+    """The layers of trabecular bone next to the endplates."""
+
+    start_mm: float = Field(
+        2.0,
+        ge=1,
+        le=10,
+        description="Where the layer begins below the endplate's surface; at least a voxel and 1 mm. [mm]",
+    )
+    thickness_mm: float = Field(4.0, ge=1, le=12, description="Thickness of the layer. [mm]")
+
+
+class PedicleSettings(Section):
+    """The pedicle (region B)."""
+
+    margin_mm: float = Field(
+        2.0,
+        ge=0,
+        le=6,
+        description="Inset from the outer surface of the pedicle: its cortex and 1 mm. [mm]",
+    )
+    length_mm: float = Field(8.0, ge=2, le=20, description="Length along the pedicle's axis, about its isthmus. [mm]")
+
+
+class TrajectorySettings(Section):
+    """The screw trajectory (region C, ST-HU)."""
+
+    diameter_mm: float = Field(6.5, ge=3, le=10, description="Diameter of the cylinder: that of the screw. [mm]")
+    length_mm: float = Field(45.0, ge=20, le=70, description="Length from entry to tip: that of the screw. [mm]")
+    margin_mm: float = Field(
+        2.0,
+        ge=0,
+        le=6,
+        description="Inset of the trajectory from the outer surface of the vertebra, so that entry and pedicle walls "
+        "do not count. [mm]",
+    )
+
+
 class FractureSettings(Section):
     """Grading of fractures from the heights of the bodies."""
 
@@ -58,12 +140,36 @@ class FractureSettings(Section):
     )
 
 
+def _known_regions(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in REGION_NAMES]
+    if unknown:
+        raise ValueError(f"unknown region {', '.join(unknown)}; known are {', '.join(REGION_NAMES)}")
+    return names
+
+
+class VariantSettings(Section):
+    """Some regions once more, with other parameters; a part that is not given stays that of `regions`."""
+
+    measured: tuple[str, ...] = Field(description="Regions that are measured with these parameters.")
+    plane: Literal["axial", "endplate"] | None = Field(None, description="As `regions.plane`.")
+    ellipse: EllipseSettings | None = Field(None, description="As `regions.ellipse`.")
+    trabecular: TrabecularSettings | None = Field(None, description="As `regions.trabecular`.")
+    mid_slice: MidSliceSettings | None = Field(None, description="As `regions.mid_slice`.")
+    central: CentralSettings | None = Field(None, description="As `regions.central`.")
+    endplate_layer: EndplateLayerSettings | None = Field(None, description="As `regions.endplate_layer`.")
+    pedicle: PedicleSettings | None = Field(None, description="As `regions.pedicle`.")
+    trajectory: TrajectorySettings | None = Field(None, description="As `regions.trajectory`.")
+
+    _known = field_validator("measured")(_known_regions)
+
+
 class RegionsSettings(Section):
     """Levels and regions."""
 
     levels: tuple[str, ...] = Field(
         ("T12", "L1", "L2", "L3", "L4", "L5"), description="Levels that are measured, where they are in view."
     )
+    measured: tuple[str, ...] = Field(REGION_NAMES, description="Regions that are measured in each vertebra.")
     plane: Literal["axial", "endplate"] = Field(
         "axial",
         description="Plane of the slice regions. `axial`: the scan's own axial slice, as on a PACS; `endplate`: the "
@@ -73,9 +179,32 @@ class RegionsSettings(Section):
     trabecular: TrabecularSettings = Field(
         default_factory=TrabecularSettings, description="The whole trabecular body (3D-HU)."
     )
+    mid_slice: MidSliceSettings = Field(
+        default_factory=MidSliceSettings, description="The five shapes of the slice at mid-height."
+    )
+    central: CentralSettings = Field(default_factory=CentralSettings, description="The central cylinder of QCT.")
+    endplate_layer: EndplateLayerSettings = Field(
+        default_factory=EndplateLayerSettings, description="The layers of trabecular bone next to the endplates."
+    )
+    pedicle: PedicleSettings = Field(default_factory=PedicleSettings, description="The pedicle.")
+    trajectory: TrajectorySettings = Field(default_factory=TrajectorySettings, description="The screw trajectory.")
     fracture: FractureSettings = Field(
         default_factory=FractureSettings, description="Grading of fractures from the heights of the bodies."
     )
+    variants: dict[str, VariantSettings] = Field(
+        default_factory=dict,
+        description="Further parameter sets by name; their rows carry the name in the column `variant`.",
+        examples=[{"oblique": {"measured": ["ellipse_mid"], "plane": "endplate"}}],
+    )
+
+    _known = field_validator("measured")(_known_regions)
+
+    @field_validator("variants")
+    @classmethod
+    def _named(cls, variants: dict[str, VariantSettings]) -> dict[str, VariantSettings]:
+        if "default" in variants:
+            raise ValueError("`default` is the name of the parameters of `regions` itself")
+        return variants
 
     @field_validator("levels")
     @classmethod
@@ -86,3 +215,8 @@ class RegionsSettings(Section):
         if len(set(levels)) != len(levels):
             raise ValueError("a level is named twice")
         return levels
+
+    def with_variant(self, variant: VariantSettings) -> RegionsSettings:
+        """These settings with the parts that a variant gives."""
+        given = {name: value for name, value in variant if name != "measured" and value is not None}
+        return self.model_copy(update=given)

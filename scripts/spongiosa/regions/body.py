@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import VertebralFrame
+from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.volume import FloatArray, Geometry, Volume, bounding_box
 
 #: Depth that points far from the body get.  [mm]
@@ -113,6 +114,29 @@ class VertebralBody:
         sampling = [step / margin for step, margin in zip(self.grid.spacing_mm, margins_mm, strict=True)][::-1]
         return np.asarray(ndimage.distance_transform_edt(self._inside, sampling=sampling), dtype=np.float32)
 
+    def all_voxels(self) -> VoxelWeights:
+        """Every voxel of the mask with weight 1."""
+        voxels = np.argwhere(self._inside) + self._origin_zyx
+        indices = np.ravel_multi_index(tuple(voxels.T), self.grid.shape).astype(np.int64)
+        return VoxelWeights(indices, np.ones(len(indices), np.float32))
+
+    def depth_below_endplate_mm(self, points_mm: FloatArray, is_superior: bool) -> FloatArray:
+        """Distance of LPS points, shape (..., 3), below an endplate's surface along the superior axis.  [mm]
+
+        Positive inside; strongly negative beside the body.
+        """
+        local, surfaces = self.frame.to_local_mm(points_mm), self.surfaces
+        height = surfaces.superior_mm if is_superior else surfaces.inferior_mm
+        places = np.stack(
+            [
+                (local[..., 1] - surfaces.posterior_mm[0]) / SURFACE_STEP_MM,
+                (local[..., 0] - surfaces.left_mm[0]) / SURFACE_STEP_MM,
+            ]
+        )
+        surface = ndimage.map_coordinates(height, places, order=1, mode="constant", cval=np.nan)
+        below = (surface - local[..., 2]) * (1.0 if is_superior else -1.0)
+        return np.where(np.isfinite(below), below, FAR_OUTSIDE_MM)
+
     @cached_property
     def local_extent_mm(self) -> FloatArray:
         """Lowest and highest frame coordinates (left, posterior, superior) of the body's voxels, shape (2, 3)."""
@@ -141,6 +165,17 @@ class VertebralBody:
         near = self.surfaces.near(0.0, 0.0, radius_mm)
         surface = self.surfaces.superior_mm if is_superior else self.surfaces.inferior_mm
         return float(np.median(surface[near]))
+
+    @cached_property
+    def midline_edges_mm(self) -> tuple[float, float]:
+        """Posterior coordinates at which the midline at mid-height enters and leaves the body.  [mm]"""
+        (_, front, _), (_, back, _) = self.local_extent_mm
+        slack = 2.0 * max(self.grid.spacing_mm)
+        posterior = np.arange(front - slack, back + slack, COLUMN_STEP_MM)
+        height = (self.surface_on_axis_mm(is_superior=True) + self.surface_on_axis_mm(is_superior=False)) / 2
+        line = np.stack([np.zeros_like(posterior), posterior, np.full_like(posterior, height)], axis=-1)
+        depth = self.depth_mm(self.frame.to_lps_mm(line))
+        return float(first_inside(depth, posterior)), float(first_inside(depth[::-1], posterior[::-1]))
 
 
 def first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:

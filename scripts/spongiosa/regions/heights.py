@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spongiosa.regions.body import COLUMN_STEP_MM, VertebralBody, first_inside
+from spongiosa.regions.body import VertebralBody
 from spongiosa.volume import FloatArray
 
 #: Half the width of the mid-sagittal strip in which heights are measured.  [mm]
@@ -40,7 +40,7 @@ def measure_heights(body: VertebralBody) -> BodyHeights | None:
     occupied = np.flatnonzero(np.isfinite(heights).all(axis=1)) if strip.any() else np.empty(0, int)
     if occupied.size < 3:
         return None
-    start, end = _midline_edges_mm(body)
+    start, end = body.midline_edges_mm
     depth_mm = end - start
     share = (surfaces.posterior_mm[occupied] - start) / depth_mm
     profile = np.median(heights[occupied], axis=1)
@@ -48,17 +48,6 @@ def measure_heights(body: VertebralBody) -> BodyHeights | None:
         _mean_in_band(share, profile, band) for band in (ANTERIOR_BAND, MIDDLE_BAND, POSTERIOR_BAND)
     )
     return BodyHeights(anterior, middle, posterior, depth_mm)
-
-
-def _midline_edges_mm(body: VertebralBody) -> tuple[float, float]:
-    """Posterior coordinates at which the midline at mid-height enters and leaves the body."""
-    (_, front, _), (_, back, _) = body.local_extent_mm
-    slack = 2.0 * max(body.grid.spacing_mm)
-    posterior = np.arange(front - slack, back + slack, COLUMN_STEP_MM)
-    height = (body.surface_on_axis_mm(is_superior=True) + body.surface_on_axis_mm(is_superior=False)) / 2
-    line = np.stack([np.zeros_like(posterior), posterior, np.full_like(posterior, height)], axis=-1)
-    depth = body.depth_mm(body.frame.to_lps_mm(line))
-    return float(first_inside(depth, posterior)), float(first_inside(depth[::-1], posterior[::-1]))
 
 
 def _mean_in_band(share: FloatArray, profile: FloatArray, band: tuple[float, float]) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from spongiosa.regions.coverage import PlaneAxes, Shape
 from spongiosa.volume import FloatArray
@@ -59,3 +61,72 @@ class Intersection:
 
     def depth_mm(self, points_mm: FloatArray) -> FloatArray:
         return np.asarray(np.min([part.depth_mm(points_mm) for part in self.parts], axis=0))
+
+
+@dataclass(frozen=True)
+class HalfSpace:
+    """The points on the side of a plane to which `inward`, a unit LPS vector, points."""
+
+    point_mm: FloatArray
+    inward: FloatArray
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        return np.asarray((points_mm - self.point_mm) @ self.inward)
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """A round cylinder from `start_mm` along the unit `direction` for `length_mm`, LPS."""
+
+    start_mm: FloatArray
+    direction: FloatArray
+    length_mm: float
+    radius_mm: float
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        offset = points_mm - self.start_mm
+        along = offset @ self.direction
+        across = np.linalg.norm(offset - along[..., None] * self.direction, axis=-1)
+        return np.asarray(np.minimum(self.radius_mm - across, np.minimum(along, self.length_mm - along)))
+
+    def corners_mm(self) -> FloatArray:
+        """Points whose bounding box holds the cylinder, LPS."""
+        ends = self.start_mm + np.outer([0.0, self.length_mm], self.direction)
+        return np.concatenate([ends - self.radius_mm, ends + self.radius_mm])
+
+
+@dataclass(frozen=True)
+class PlanarArea:
+    """An area of a plane given on a grid, extended along the plane's normal without end.
+
+    `signed_mm` has shape (len(v), len(u)): distance to the area's edge, positive inside.
+    """
+
+    axes: PlaneAxes
+    u_mm: FloatArray
+    v_mm: FloatArray
+    signed_mm: FloatArray
+    area_mm2: float
+
+    @classmethod
+    def of(cls, axes: PlaneAxes, u_mm: FloatArray, v_mm: FloatArray, area: NDArray[np.bool_]) -> PlanarArea:
+        """From the cells of an even grid that belong to the area."""
+        step = float(u_mm[1] - u_mm[0])
+        # Half a step from the last centre inside to the edge of its cell.
+        inside = ndimage.distance_transform_edt(area, sampling=step) - step / 2
+        outside = ndimage.distance_transform_edt(~area, sampling=step) - step / 2
+        signed = np.where(area, inside, -outside)
+        return cls(axes, u_mm, v_mm, signed, float(area.sum()) * step**2)
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        local = self.axes.coordinates_mm(points_mm)
+        step = self.u_mm[1] - self.u_mm[0]
+        places = np.stack([(local[..., 1] - self.v_mm[0]) / step, (local[..., 0] - self.u_mm[0]) / step])
+        return np.asarray(ndimage.map_coordinates(self.signed_mm, places, order=1, mode="nearest"))
+
+    def outline_mm(self) -> FloatArray:
+        """Corners of the area's bounding rectangle, LPS, shape (4, 3)."""
+        rows, columns = np.nonzero(self.signed_mm > 0)
+        u = self.u_mm[[columns.min(), columns.max(), columns.max(), columns.min()]]
+        v = self.v_mm[[rows.min(), rows.min(), rows.max(), rows.max()]]
+        return self.axes.points_mm(u, v)

@@ -1,21 +1,28 @@
-"""Regions of the whole body: the trabecular volume (3D-HU)."""
+"""Regions of the body in three dimensions: whole, trabecular (3D-HU), central, near the endplates, quadrants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spongiosa.config.regions import TrabecularSettings
 from spongiosa.outcome import Reason
-from spongiosa.regions.body import VertebralBody, axis_margins_mm
-from spongiosa.regions.coverage import Box, VoxelWeights, coverage
+from spongiosa.regions.body import VertebralBody, axis_margins_mm, voxel_extent_mm
+from spongiosa.regions.coverage import Box, Shape, VoxelWeights, coverage
+from spongiosa.regions.planes import ENDPLATE_THICKNESS_MM, measurement_plane
 from spongiosa.regions.region import Region
+from spongiosa.regions.sections import largest_ellipse
+from spongiosa.regions.shapes import HalfSpace, Intersection, PlanarArea, Slab
+from spongiosa.regions.site import Site
+from spongiosa.regions.slices import clear_section
 from spongiosa.volume import FloatArray
 
 #: Insets at which the mean is given beside the region's own, as a figure of quality.  [mm]
 QUALITY_INSETS_MM = {"inset_4mm": 4.0, "inset_6mm": 6.0}
+
+QUADRANTS = tuple(f"quadrant_{depth}_{side}" for depth, side in product(("anterior", "posterior"), ("left", "right")))
 
 
 @dataclass(frozen=True)
@@ -33,20 +40,94 @@ class Inset:
     def depth_mm(self, points_mm: FloatArray) -> FloatArray:
         return np.asarray((self.body.interpolated(self.field, points_mm) - 1.0) * min(self.margins_mm))
 
-    def weights(self) -> VoxelWeights:
-        """The share of each voxel of the body that the inset leaves."""
-        return coverage(self, self.body.grid, Box(self.body.lower, self.body.upper))
+
+@dataclass(frozen=True)
+class EndplateLayer:
+    """The points between two depths below an endplate's actual surface, measured along the superior axis."""
+
+    body: VertebralBody
+    is_superior: bool
+    from_mm: float
+    to_mm: float
+
+    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
+        below = self.body.depth_below_endplate_mm(points_mm, self.is_superior)
+        # The surface is inclined at its rim, by up to 45 degrees: halved, depth changes by at most 1 mm per mm.
+        return np.minimum(below - self.from_mm, self.to_mm - below) / 2
 
 
-def place_body_trabecular(body: VertebralBody, level: str, settings: TrabecularSettings) -> Region:
+def place_body_trabecular(site: Site) -> list[Region]:
     """The trabecular body: the body's mask inset from its outer surface, endplates included, without a limit in HU.
 
     A limit in HU would cut the dense tail off and bias the mean; the cortex is kept out by distance alone.
-    Source: volumetric HU of the cancellous body ("3D-HU"); its extent is configuration.
+    Source: volumetric HU of the cancellous body ("3D-HU", study 004); its extent is configuration.
     """
-    weights = Inset.of(body, axis_margins_mm(body.grid, settings.margin_mm)).weights()
-    if weights.indices.size == 0:
-        detail = f"An inset of {settings.margin_mm:g} mm leaves nothing of the body of {level}."
-        return Region(level, "body_trabecular", reason=Reason.REGION_TOO_SMALL, detail=detail)
-    insets = {name: Inset.of(body, (inset,) * 3).weights() for name, inset in QUALITY_INSETS_MM.items()}
-    return Region(level, "body_trabecular", weights=weights, insets=insets)
+    weights = _covered(site.body, _trabecular(site))
+    insets = {name: _covered(site.body, Inset.of(site.body, (mm,) * 3)) for name, mm in QUALITY_INSETS_MM.items()}
+    return [site.region("body_trabecular", weights, insets=insets)]
+
+
+def place_body_whole(site: Site) -> list[Region]:
+    """Every voxel of the body's mask, cortex and endplates included."""
+    return [site.region("body_whole", site.body.all_voxels())]
+
+
+def place_body_central(site: Site) -> list[Region]:
+    """The central elliptic cylinder of quantitative CT (region A), parallel to the body's middle plane.
+
+    Source: study 002; height and size, which it does not state, are configuration.
+    """
+    settings = site.settings.central
+    plane = measurement_plane(site.body, "mid", "endplate", site.settings.ellipse.endplate_offset_mm)
+    section = clear_section(site.body, plane, site.settings.ellipse.margin_mm)
+    ellipse = None if section is None else largest_ellipse(section, section.trabecular, settings.fraction)
+    if ellipse is None:
+        detail = f"The trabecular area of {site.level} at mid-height has no room for body_central."
+        return [site.missing("body_central", Reason.REGION_TOO_SMALL, detail)]
+    cylinder = Intersection((ellipse, Slab(plane.axes, settings.height_mm / 2), _trabecular(site)))
+    return [site.region("body_central", _covered(site.body, cylinder), area_mm2=ellipse.area_mm2)]
+
+
+def place_endplate_layers(site: Site) -> list[Region]:
+    """The layers of trabecular bone next to the endplates, inside the body's wall.
+
+    A layer begins `start_mm` below the surface, but at least a voxel and the endplate's thickness, and is
+    `thickness_mm` thick; across, it is the trabecular area of the middle section.
+    """
+    settings, body = site.settings.endplate_layer, site.body
+    plane = measurement_plane(body, "mid", "endplate", site.settings.ellipse.endplate_offset_mm)
+    section = clear_section(body, plane, site.settings.ellipse.margin_mm)
+    regions = []
+    for name, is_superior in (("endplate_superior", True), ("endplate_inferior", False)):
+        if section is None or not section.trabecular.any():
+            detail = f"The middle section of {site.level} has no trabecular area."
+            regions.append(site.missing(name, Reason.REGION_TOO_SMALL, detail))
+            continue
+        start = max(settings.start_mm, voxel_extent_mm(body.grid, body.frame.superior) + ENDPLATE_THICKNESS_MM)
+        column = PlanarArea.of(section.plane.axes, section.u_mm, section.v_mm, section.trabecular)
+        layer = EndplateLayer(body, is_superior, start, start + settings.thickness_mm)
+        regions.append(site.region(name, _covered(body, Intersection((column, layer)))))
+    return regions
+
+
+def place_quadrants(site: Site) -> list[Region]:
+    """The trabecular body divided by its mid-sagittal plane and the plane midway between front and back."""
+    frame, trabecular = site.body.frame, _trabecular(site)
+    (_, front, _), (_, back, _) = site.body.local_extent_mm
+    middle = frame.to_lps_mm(np.array([0.0, (front + back) / 2, 0.0]))
+    towards = {"left": frame.left, "right": -frame.left, "posterior": frame.posterior, "anterior": -frame.posterior}
+    regions = []
+    for name in QUADRANTS:
+        _, depth, side = name.split("_")
+        quarter = Intersection((trabecular, HalfSpace(middle, towards[depth]), HalfSpace(middle, towards[side])))
+        regions.append(site.region(name, _covered(site.body, quarter)))
+    return regions
+
+
+def _trabecular(site: Site) -> Inset:
+    return Inset.of(site.body, axis_margins_mm(site.body.grid, site.settings.trabecular.margin_mm))
+
+
+def _covered(body: VertebralBody, shape: Shape) -> VoxelWeights:
+    """The share of each voxel of the body that a shape covers."""
+    return coverage(shape, body.grid, Box(body.lower, body.upper))

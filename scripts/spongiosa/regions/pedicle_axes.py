@@ -1,0 +1,141 @@
+"""The axes of the pedicles, from the label map of the whole vertebra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from spongiosa.anatomy.frame import unit_vector
+from spongiosa.regions.body import VertebralBody
+from spongiosa.regions.coverage import PlaneAxes
+from spongiosa.regions.shapes import PlanarArea
+from spongiosa.volume import FloatArray
+
+SIDES: Mapping[str, float] = {"left": 1.0, "right": -1.0}
+
+#: Grid of the cross-sections of a pedicle, and how far it reaches about the axis.  [mm]
+STEP_MM = 0.5
+REACH_MM = 14.0
+
+#: Coronal sections in which the isthmus is sought: from the posterior wall of the body backwards.  [mm]
+SEARCH_MM = (1.0, 14.0)
+#: A section of a pedicle has at least and at most this area.  [mm2]
+AREA_LIMITS_MM2 = (15.0, 450.0)
+#: The axis is fitted to the centres of sections up to this far from the isthmus.  [mm]
+FIT_HALF_LENGTH_MM = 6.0
+#: Sections larger than the narrowest by this factor belong to body or lamina.
+FLARE = 1.10
+#: Fewer sections, 1 mm apart, give no direction.
+SHORTEST_TRUNK = 3
+_ITERATIONS = 5
+
+
+@dataclass(frozen=True)
+class Pedicle:
+    """A pedicle's narrowest place, its unit axis from behind forwards, and the section there.
+
+    `section` lies across the axis with its origin in the isthmus.
+    """
+
+    isthmus_mm: FloatArray
+    direction: FloatArray
+    section: PlanarArea
+
+
+def find_pedicles(vertebra: VertebralBody, body: VertebralBody) -> dict[str, Pedicle]:
+    """The pedicles of a vertebra by side; a side whose pedicle is not marked or cannot be traced is absent.
+
+    Behind the body, sections parallel to its posterior wall show each pedicle as an area beside the canal.  About
+    the narrowest section, the isthmus, the axis is the line through the centres of those sections that are not much
+    larger; they are cut anew across the axis until it stands still.
+    """
+    found = {side: _find(vertebra, body, sign) for side, sign in SIDES.items()}
+    return {side: pedicle for side, pedicle in found.items() if pedicle is not None}
+
+
+def _find(vertebra: VertebralBody, body: VertebralBody, sign: float) -> Pedicle | None:
+    frame = body.frame
+    start = _isthmus_of_coronal_sections(vertebra, body, sign)
+    if start is None:
+        return None
+    isthmus, direction = start, -frame.posterior
+    for _ in range(_ITERATIONS):
+        trunk = _trunk(vertebra, isthmus, direction, frame.left)
+        if trunk is None:
+            return None
+        isthmus = trunk.mean(axis=0)
+        _, _, lines = np.linalg.svd(trunk - isthmus)
+        direction = unit_vector(lines[0] * np.sign(lines[0] @ direction))
+    section = _section(vertebra, isthmus, direction, frame.left)
+    return None if section is None else Pedicle(isthmus, direction, section)
+
+
+def _trunk(
+    vertebra: VertebralBody, isthmus_mm: FloatArray, direction: FloatArray, left: FloatArray
+) -> FloatArray | None:
+    """Centres of the sections across `direction` about the narrowest one, LPS, shape (n, 3), n >= 3.
+
+    The run ends where the pedicle flares into body or lamina, whose sections pull the centre away from the axis.
+    """
+    offsets = np.arange(-FIT_HALF_LENGTH_MM, FIT_HALF_LENGTH_MM + 0.1, 1.0)
+    sections = [_section(vertebra, isthmus_mm + offset * direction, direction, left) for offset in offsets]
+    areas = np.array([np.inf if section is None else section.area_mm2 for section in sections])
+    if not np.isfinite(areas).any():
+        return None
+    narrowest = int(areas.argmin())
+    is_flare = areas > FLARE * areas[narrowest]
+    before, after = np.flatnonzero(is_flare[:narrowest]), np.flatnonzero(is_flare[narrowest:])
+    first = int(before[-1]) + 1 if before.size else 0
+    last = narrowest + int(after[0]) if after.size else len(offsets)
+    centres = [_centroid(section) for section in sections[first:last] if section is not None]
+    return np.stack(centres) if len(centres) >= SHORTEST_TRUNK else None
+
+
+def _isthmus_of_coronal_sections(vertebra: VertebralBody, body: VertebralBody, sign: float) -> FloatArray | None:
+    """Centre of the smallest area beside the canal in coronal sections behind the body."""
+    frame = body.frame
+    lateral = np.arange(4.0, 34.0, STEP_MM) * sign
+    heights = np.arange(-20.0, 26.0, STEP_MM)
+    _, wall = body.midline_edges_mm
+    best: tuple[float, FloatArray] | None = None
+    for posterior in np.arange(wall + SEARCH_MM[0], wall + SEARCH_MM[1], 1.0):
+        left, up = np.meshgrid(lateral, heights, indexing="ij")
+        points = frame.to_lps_mm(np.stack([left, np.full_like(left, posterior), up], axis=-1))
+        parts, count = ndimage.label(vertebra.depth_mm(points) > 0)
+        if count == 0:
+            continue
+        sizes = np.bincount(parts.reshape(-1))[1:]
+        cells = parts == 1 + int(sizes.argmax())
+        if cells[0].any():
+            # The body in front of the pedicle, or the lamina behind it, meets the midline.
+            if best is not None:
+                break
+            continue
+        area = float(sizes.max()) * STEP_MM**2
+        if AREA_LIMITS_MM2[0] <= area <= AREA_LIMITS_MM2[1] and (best is None or area < best[0]):
+            best = (area, points[cells].mean(axis=0))
+    return None if best is None else best[1]
+
+
+def _section(
+    vertebra: VertebralBody, centre_mm: FloatArray, direction: FloatArray, left: FloatArray
+) -> PlanarArea | None:
+    """The part of the vertebra's section across `direction` that holds `centre_mm`, cut off at the grid's edge."""
+    u = unit_vector(left - (left @ direction) * direction)
+    axes = PlaneAxes(centre_mm, u, np.cross(direction, u))
+    grid = np.arange(-REACH_MM, REACH_MM + STEP_MM, STEP_MM)
+    v_mm, u_mm = np.meshgrid(grid, grid, indexing="ij")
+    parts, _ = ndimage.label(vertebra.depth_mm(axes.points_mm(u_mm, v_mm)) > 0)
+    centre = len(grid) // 2
+    label = parts[centre, centre]
+    if label == 0:
+        return None
+    return PlanarArea.of(axes, grid, grid, parts == label)
+
+
+def _centroid(section: PlanarArea) -> FloatArray:
+    rows, columns = np.nonzero(section.signed_mm > 0)
+    return np.asarray(section.axes.points_mm(section.u_mm[columns], section.v_mm[rows]).mean(axis=0))

@@ -1,0 +1,61 @@
+"""One vertebra with everything that its regions are placed by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from spongiosa.config.regions import RegionsSettings
+from spongiosa.outcome import Reason
+from spongiosa.regions.body import VertebralBody
+from spongiosa.regions.coverage import VoxelWeights
+from spongiosa.regions.pedicle_axes import Pedicle, find_pedicles
+from spongiosa.regions.region import Region
+from spongiosa.volume import FloatArray
+
+
+@dataclass(frozen=True)
+class BoneAxis:
+    """A straight line through bone, LPS mm: a point of entry and the unit direction from behind forwards.
+
+    `source` is `screw`, `planned` or `anatomical`.
+    """
+
+    entry_mm: FloatArray
+    direction: FloatArray
+    source: str = "anatomical"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A vertebra at its level, the parameters of one variant, and the screws that are known for it by side.
+
+    `vertebra` is the whole vertebra on the same grid and with the same frame as `body`; None when only bodies are
+    marked.
+    """
+
+    level: str
+    body: VertebralBody
+    vertebra: VertebralBody | None
+    settings: RegionsSettings
+    variant: str = "default"
+    screws: Mapping[str, BoneAxis] = field(default_factory=dict)
+
+    @cached_property
+    def pedicles(self) -> dict[str, Pedicle]:
+        """The pedicles by side; empty when only bodies are marked."""
+        return {} if self.vertebra is None else find_pedicles(self.vertebra, self.body)
+
+    def region(self, name: str, weights: VoxelWeights, **properties: Any) -> Region:
+        """A region of this vertebra, or the reason that it holds no voxel."""
+        if weights.indices.size == 0:
+            side, plane = properties.get("side", "none"), properties.get("plane")
+            detail = f"The margins of {name} leave nothing of {self.level}."
+            return self.missing(name, Reason.REGION_TOO_SMALL, detail, side=side, plane=plane)
+        return Region(self.level, name, variant=self.variant, weights=weights, **properties)
+
+    def missing(self, name: str, reason: Reason, detail: str, **properties: Any) -> Region:
+        """The reason why a region of this vertebra could not be placed."""
+        return Region(self.level, name, variant=self.variant, reason=reason, detail=detail, **properties)

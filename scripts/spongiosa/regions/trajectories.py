@@ -1,0 +1,69 @@
+"""The screw trajectory: a cylinder through pedicle and body, and its planar rectangle."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spongiosa.anatomy.frame import unit_vector
+from spongiosa.outcome import Reason
+from spongiosa.regions.body import VertebralBody
+from spongiosa.regions.coverage import Box, PlaneAxes, coverage, plane_coverage
+from spongiosa.regions.pedicle_axes import SIDES, Pedicle
+from spongiosa.regions.pedicles import Inside, partial_volume_flags
+from spongiosa.regions.region import Region
+from spongiosa.regions.shapes import Cylinder, Intersection
+from spongiosa.regions.site import BoneAxis, Site
+
+NAMES = ("trajectory", "trajectory_rectangle")
+
+#: How far behind the isthmus the axis is followed to where it leaves the bone.  [mm]
+LONGEST_WAY_TO_ENTRY_MM = 35.0
+STEP_MM = 0.25
+
+
+def place_trajectories(site: Site) -> list[Region]:
+    """Cylinder and rectangle along the screw of each side, or along the pedicle's axis where no screw is given.
+
+    The anatomical axis enters where the line through the pedicle leaves the bone behind it.  Both regions keep
+    `trajectory.margin_mm` from the outer surface of the vertebra, so that entry and pedicle walls do not count.  The
+    rectangle lies in the plane of the axis and the transverse direction, as it is drawn on an oblique axial image.
+    Source: region C of study 002, screw-trajectory HU of study 003.
+    """
+    regions: list[Region] = []
+    for side in SIDES:
+        axis = site.screws.get(side)
+        if axis is None and site.vertebra is not None and side in site.pedicles:
+            axis = anatomical_axis(site.vertebra, site.pedicles[side])
+        regions += _place(site, side, axis)
+    return regions
+
+
+def anatomical_axis(vertebra: VertebralBody, pedicle: Pedicle) -> BoneAxis | None:
+    """The pedicle's axis from its entry behind; None when the line does not leave the bone within reach."""
+    way = np.arange(0.0, LONGEST_WAY_TO_ENTRY_MM, STEP_MM)
+    depth = vertebra.depth_mm(pedicle.isthmus_mm - way[:, None] * pedicle.direction)
+    if depth[0] <= 0 or (depth > 0).all():
+        return None
+    entry = pedicle.isthmus_mm - way[int((depth <= 0).argmax())] * pedicle.direction
+    return BoneAxis(entry, pedicle.direction)
+
+
+def _place(site: Site, side: str, axis: BoneAxis | None) -> list[Region]:
+    if axis is None or site.vertebra is None:
+        detail = f"No axis was found for the {side} trajectory of {site.level}."
+        return [site.missing(name, Reason.FRAME_UNCERTAIN, detail, side=side) for name in NAMES]
+    settings, grid = site.settings.trajectory, site.body.grid
+    cylinder = Cylinder(axis.entry_mm, axis.direction, settings.length_mm, settings.diameter_mm / 2)
+    inside = Intersection((cylinder, Inside(site.vertebra, settings.margin_mm)))
+    left = site.body.frame.left
+    across = unit_vector(left - (left @ axis.direction) * axis.direction)
+    plane = PlaneAxes(axis.entry_mm, across, -axis.direction)
+    half = settings.diameter_mm / 2 * across
+    tip = axis.entry_mm + settings.length_mm * axis.direction
+    corners = np.stack([axis.entry_mm - half, axis.entry_mm + half, tip - half, tip + half])
+    weights = {
+        "trajectory": coverage(inside, grid, Box.around(cylinder.corners_mm(), grid)),
+        "trajectory_rectangle": plane_coverage(inside, plane, corners, grid),
+    }
+    flags = partial_volume_flags(site.body)
+    return [site.region(name, weights[name], side=side, trajectory_source=axis.source, flags=flags) for name in NAMES]
