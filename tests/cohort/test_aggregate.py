@@ -115,6 +115,17 @@ def test_every_scan_is_there_once_and_in_the_order_of_patients(units):
     assert cohort.measurements["patient_id"].tolist() == ["P1", "P1", "P2", "P2"]
 
 
+def test_a_scan_that_failed_in_a_side_branch_has_failed(units):
+    """The picture is drawn from the masks, so its stage does not see that the measurement failed."""
+    path = units.stages[1][0]
+    table = pd.read_parquet(path).astype({"reason": "string", "left_at": "string", "detail": "string"})
+    table.loc[0, ["status", "reason", "left_at"]] = ["failed", "unexpected_error", "extract_density"]
+    write_table(path, table)
+    scans = aggregate_cohort(units, []).scans.set_index("patient_id")
+    assert scans.loc["P2", ["status", "stage"]].tolist() == ["failed", "extract_density"]
+    assert scans.loc["P1", "status"] == "ok"
+
+
 def test_flags_and_pictures_come_from_all_stages(units):
     scans = aggregate_cohort(units, []).scans.set_index("patient_id")
     assert scans.loc["P1", "flags"] == ["tilt"]

@@ -73,6 +73,7 @@ def test_a_new_patient_costs_one_patient(project):
 
 def test_a_removed_patient_computes_nobody(project):
     project.write_manifest(["P1", "P3"])
+    project.configure(clinical=project.configuration["clinical"] | {"allow_unmatched": True})
     run = project.run()
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == set()

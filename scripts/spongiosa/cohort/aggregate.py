@@ -63,9 +63,14 @@ def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) ->
 
 
 def _scan_outcomes(stages: Sequence[Sequence[Path]]) -> pd.DataFrame:
-    """One row per scan: the outcome after the last stage, the flags of all stages, and the review picture."""
+    """One row per scan: the first stage at which it left, the flags of all stages, and the review picture.
+
+    The stages form no single chain (the picture does not wait for the measurement), so each is asked.
+    """
     outcomes = [read_tables(paths) for paths in stages]
     last = outcomes[-1].set_index(SCAN)
+    left = pd.concat([outcome[outcome["status"] != Status.OK] for outcome in outcomes])
+    first = left.drop_duplicates(SCAN).set_index(SCAN).reindex(last.index)
     flags = pd.concat([outcome[[*SCAN, "flags"]] for outcome in outcomes]).explode("flags").dropna(subset="flags")
     flags_of = flags.groupby(SCAN)["flags"].agg(lambda values: sorted(set(values)))
     pictures = last["outputs"].map(
@@ -74,10 +79,10 @@ def _scan_outcomes(stages: Sequence[Sequence[Path]]) -> pd.DataFrame:
     scans = pd.DataFrame(
         {
             "unit": last["unit"].astype(_TEXT),
-            "status": last["status"].astype(_TEXT),
-            "stage": last["left_at"].astype(_TEXT),
-            "reason": last["reason"].astype(_TEXT),
-            "detail": last["detail"].astype(_TEXT),
+            "status": first["status"].astype(_TEXT).fillna(str(Status.OK)),
+            "stage": first["left_at"].astype(_TEXT),
+            "reason": first["reason"].astype(_TEXT),
+            "detail": first["detail"].astype(_TEXT),
             "flags": [list(flags_of.get(scan, [])) for scan in last.index],
             "review_picture": pictures.astype(_TEXT),
         },

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from spongiosa.cohort.manifest import ScanRow
+from spongiosa.cohort.manifest import LABEL_SCHEMES, ScanRow
 from spongiosa.provenance import digest, write_text
 
 #: Up to this many scans the files are looked at on every start (about 1 s per 20,000 files on a local disk).
@@ -40,7 +40,7 @@ def _files_below(folder: str, prefix: int) -> Iterable[tuple[str, int, int]]:
 
 def fingerprint_of_scan(row: ScanRow) -> str:
     """Fingerprints of the image and of the label files that the row names, joined by `/`."""
-    scheme_file = row.label_scheme if row.label_scheme and Path(row.label_scheme).is_absolute() else None
+    scheme_file = row.label_scheme if row.label_scheme not in LABEL_SCHEMES else None
     return "/".join(fingerprint_of_path(path) for path in (row.path, row.labels, row.body_labels, scheme_file))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,10 @@ _LETTERS_AND_DIGITS = re.compile(r"[A-Za-z0-9]+")
 
 @dataclass(frozen=True, order=True)
 class ScanRow:
-    """One scan of the cohort; paths are absolute, absent values None."""
+    """One scan of the cohort; absent values are None.
+
+    Relative paths start from where the run is started, so that a project that moves as a whole stays as it is.
+    """
 
     patient_id: str
     session: str
@@ -71,7 +75,7 @@ def _rows_of_dicom_root(root: Path) -> list[ScanRow]:
         faults.append(Fault("cohort.dicom_root", None, None, f"the folder {root} has no subfolders (patients)."))
     if faults:
         raise InputFaults(faults)
-    return [ScanRow(folder.name, "preop", "ct", str(folder.resolve())) for folder in folders]
+    return [ScanRow(folder.name, "preop", "ct", str(folder)) for folder in folders]
 
 
 def _rows_of_manifest(path: Path) -> list[ScanRow]:
@@ -144,7 +148,7 @@ def _row_faults(number: int, cells: dict[str, str]) -> list[Fault]:
 
 def _scan_row(cells: dict[str, str], folder: Path) -> ScanRow:
     def located(column: str) -> str | None:
-        return str((folder / cells[column]).resolve()) if cells.get(column) else None
+        return os.path.normpath(folder / cells[column]) if cells.get(column) else None
 
     scheme = cells.get("label_scheme") or None
     if scheme is not None and scheme not in LABEL_SCHEMES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 import time
@@ -22,6 +23,10 @@ StageFunction = Callable[[Scan, Any, Outputs], None]
 
 #: Columns of a manifest row that say where files lie; a moved but unchanged file is seen by its fingerprint alone.
 PLACES = frozenset({"path", "labels", "body_labels"})
+
+
+#: Snakemake runs a copy of a stage script under a name that begins like this.
+COPIED_SCRIPT = re.compile(r"^tmp\w+\.")
 
 
 class Stopped(BaseException):
@@ -130,8 +135,9 @@ def _computed(compute: StageFunction, run: StageRun, scan: Scan, key: str) -> Re
     except Exception as error:  # a bug in one scan must not cost the others
         status, reason, left_at = Status.FAILED, str(Reason.UNEXPECTED_ERROR), run.stage
         origin = traceback.extract_tb(error.__traceback__)[-1]
+        module = COPIED_SCRIPT.sub("", Path(origin.filename).name)
         detail = (
-            f"{MEANING[Reason.UNEXPECTED_ERROR]} {type(error).__name__} in {Path(origin.filename).name}, "
+            f"{MEANING[Reason.UNEXPECTED_ERROR]} {type(error).__name__} in {module}, "
             f"line {origin.lineno}, during {run.stage}; the log of unit {run.unit} has the traceback."
         )
         logger.error("%s: failed\n%s", scan.name, without_paths(traceback.format_exc(), _places(scan)))
