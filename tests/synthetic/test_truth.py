@@ -5,40 +5,58 @@ import pytest
 from scipy import ndimage
 
 from spongiosa.synthetic.parameters import PatientParameters
-from spongiosa.synthetic.patient import AIR_HU, build_patient
-from spongiosa.synthetic.sampling import Grid, GridCanvas
+from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.placed import Cylinder
 from spongiosa.synthetic.scanner import render_ct
 from spongiosa.synthetic.tissue import Tissues, density_for_hu
 from spongiosa.synthetic.truth import L1_TO_L4
-from spongiosa.synthetic.truth_regions import ELLIPSES
+from spongiosa.synthetic.truth_regions import ELLIPSES, REGIONS, SIDED
 
 
-def noise_free_cube_of(patient, level, spacing_mm):
-    """The body of one level on a fine isotropic grid, without kernel or noise; and the points of the voxels."""
-    centre = patient.vertebrae[level].frame.origin_mm
-    count = int(56.0 / spacing_mm)
-    origin = centre - (count - 1) / 2.0 * spacing_mm
-    grid = Grid(origin, np.eye(3) * spacing_mm, (count, count, count), spacing_mm)
-    canvas = GridCanvas(grid, AIR_HU)
-    patient.paint(canvas, Tissues(120.0))
-    z, y, x = np.indices(grid.shape)
-    return canvas, np.stack([x, y, z], axis=-1).reshape(-1, 3) * spacing_mm + origin
-
-
-def test_mean_over_the_core_voxels_of_a_noise_free_render_equals_the_stated_truth(woman, small_scan):
+def test_mean_over_the_core_voxels_of_a_noise_free_render_equals_the_stated_truth(woman, small_scan, noise_free_cube):
     """0.1 HU, as promised: 0.5 mm voxels whose centres lie in the ideal core, some 130,000 of them."""
-    canvas, points = noise_free_cube_of(woman, "L3", 0.5)
-    inside = small_scan.truth.contains("L3", points)
-    assert canvas.values.ravel()[inside].mean() == pytest.approx(small_scan.truth.hu("L3", "body_trabecular"), abs=0.1)
+    cube = noise_free_cube(woman, "L3", 0.5)
+    inside = small_scan.truth.contains("L3", cube.points_mm)
+    assert cube.hu[inside].mean() == pytest.approx(small_scan.truth.hu("L3", "body_trabecular"), abs=0.1)
 
 
-def test_core_of_the_truth_lies_the_inset_below_the_surface(woman, small_scan):
+def test_core_of_the_truth_lies_the_inset_below_the_surface(woman, small_scan, noise_free_cube):
     """Euclidean distance to the outside, counted on 0.7 mm voxels, is never less than 5 mm minus one voxel diagonal."""
-    canvas, points = noise_free_cube_of(woman, "L2", 0.7)
-    depth = ndimage.distance_transform_edt(canvas.bodies == woman.vertebrae["L2"].label, sampling=0.7)
-    inside = small_scan.truth.contains("L2", points).reshape(depth.shape)
+    cube = noise_free_cube(woman, "L2", 0.7)
+    depth = ndimage.distance_transform_edt(cube.canvas.bodies == woman.vertebrae["L2"].label, sampling=0.7)
+    inside = small_scan.truth.contains("L2", cube.points_mm).reshape(depth.shape)
     assert depth[inside].min() > 5.0 - 1.2
     assert np.percentile(depth[(depth > 0) & ~inside], 99) < 5.0 + 1.2
+
+
+def test_same_field_over_a_placed_copy_of_the_region_gives_the_same_mean(small_scan):
+    """Points 0.3 instead of 0.4 mm apart over some 2 ml of textured bone: 1 HU."""
+    placed = small_scan.truth.regions("L3").pedicle("left")
+    expected = small_scan.truth.hu("L3", "pedicle", side="left")
+    assert small_scan.truth.hu_over(placed, step_mm=0.3) == pytest.approx(expected, abs=1.0)
+
+
+def test_a_region_placed_too_wide_reads_the_cortex(small_scan):
+    pedicle = small_scan.truth.regions("L3").pedicle("left")
+    wide = Cylinder(pedicle.start_mm, pedicle.end_mm, pedicle.radius_mm + 3.0)
+    assert small_scan.truth.hu_over(wide) > small_scan.truth.hu_over(pedicle) + 50.0
+
+
+def test_true_density_and_true_hu_of_marrow_without_compact_bone_obey_the_tissue_model(small_scan):
+    """The model is linear, so means over the same points must agree to rounding."""
+    tissues = Tissues(120.0)
+    density = small_scan.truth.density_mg_cm3("L2", "body_trabecular")
+    expected = tissues.marrow(0.5) + density * tissues.mineral_slope(tissues.marrow(0.5))
+    assert small_scan.truth.hu("L2", "body_trabecular") == pytest.approx(expected, abs=0.05)
+
+
+def test_table_of_truth_has_every_region_of_every_complete_level(woman, reduced_scanner):
+    limits = {"cranial_level": "L3", "cranial_margin_mm": 6.0, "caudal_level": "L3", "caudal_margin_mm": 6.0}
+    table = render_ct(woman, reduced_scanner(**limits), seed=1).truth.to_frame()
+    assert set(table["level"]) == {"L3"}
+    assert set(table["region"]) == set(REGIONS)
+    assert table.loc[table["region"].isin(SIDED), "side"].tolist() == ["left", "right"] * len(SIDED)
+    assert table["hu_mean"].notna().all()
 
 
 def test_core_is_as_dense_as_it_was_set(reduced_scanner):

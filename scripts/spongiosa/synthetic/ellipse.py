@@ -43,9 +43,9 @@ def largest_inscribed_ellipse(
 
     best = optimize.minimize(
         minus_area,
-        [*outline.mean(axis=0), np.log(0.7)],
+        np.array([*outline.mean(axis=0), np.log(0.7)]),
         method="Nelder-Mead",
-        options={"xatol": 1e-3, "fatol": 1e-2, "maxiter": 400, "initial_simplex": None},
+        options={"xatol": 1e-3, "fatol": 1e-2, "maxiter": 400},
     )
     x, y, log_ratio = best.x
     ratio = float(np.exp(log_ratio))

@@ -24,7 +24,8 @@ _WINDOW_HU = (-200.0, 700.0)
 _SEED = 20
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>The synthetic patient</title><style>
 body{{background:#111;color:#ddd;font:15px sans-serif;margin:2em}}figure{{margin:0 0 2em}}img{{max-width:100%}}
-figcaption{{font-size:17px;margin-bottom:.4em}}</style></head><body><h1>The synthetic patient</h1>{body}</body></html>"""
+figcaption{{font-size:17px;margin-bottom:.4em}}</style></head><body>
+<h1>The synthetic patient</h1>{body}</body></html>"""
 
 
 def views(image: SyntheticImage, point_mm: NDArray[np.float64]) -> list[tuple[NDArray[np.generic], float]]:

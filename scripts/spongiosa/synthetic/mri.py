@@ -105,7 +105,7 @@ class MrParameters:
     slices: int = 15
     centre_level: str = "L3"
     bias_field: float = 0.25
-    """Relative loss of signal from the coil under the back to the front of the field of view, and half of it along z."""
+    """Relative loss of signal from the coil under the back to the front of the field of view, half of it along z."""
     noise_sd: float = 12.0
     """Standard deviation of each of the two channels, in units of the signal (fat is 1000)."""
 

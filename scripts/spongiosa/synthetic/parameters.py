@@ -75,7 +75,7 @@ class PatientParameters:
     twelfth_rib: TwelfthRib = "regular"
     has_thirteenth_rib: bool = False
 
-    posture: Posture = Posture()
+    posture: Posture = field(default_factory=Posture)
     """How the patient lies in this examination."""
 
     variants: tuple[Variant, ...] = ()

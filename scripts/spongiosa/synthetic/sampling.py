@@ -90,7 +90,7 @@ class Window:
         """
         if self.width_mm == 0.0:
             return (distance_mm < 0.0).astype(np.float32)
-        return np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / self.width_mm), 0.0, 1.0)
+        return np.asarray(np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / self.width_mm), 0.0, 1.0))
 
 
 def _index_range(
@@ -218,7 +218,8 @@ class GridCanvas(Canvas):
         start = np.array([x.start, y.start, z.start], dtype=np.float64)
         thickness = self.grid.thickness_mm / len(offsets)
         width = float(np.cbrt(self.grid.in_plane_mm**2 * min(thickness, 3.0)))
-        window = Window(*coordinates, width, basis, offset + basis @ start)
+        u, v, w = coordinates
+        window = Window(u, v, w, width, basis, offset + basis @ start)
         return window, (slice(z.start, z.stop), slice(y.start, y.stop), slice(x.start, x.stop))
 
     def _slice_margin(self) -> float:

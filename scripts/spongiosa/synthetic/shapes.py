@@ -111,7 +111,7 @@ Solid = Bar | Ellipsoid
 
 def _dot(du: Floats, dv: Floats, dw: Floats, direction: NDArray[np.float64]) -> Floats:
     a, b, c = (np.float32(x) for x in direction)
-    return a * du + b * dv + c * dw
+    return np.asarray(a * du + b * dv + c * dw)
 
 
 def union_distance(window: Window, solids: list[Solid], blend_mm: float, margin_mm: float = 4.0) -> Floats:

@@ -46,7 +46,7 @@ class Mixture:
             return np.full(int(where.sum()), base + self.mean * (other - base), dtype=np.float32)
         u, v, w = window.u[where], window.v[where], window.w[where]
         share = np.float32(self.mean) + np.float32(self.sd) * noise_at(u, v, w, self.correlation_mm, self.seed)
-        return np.float32(base) + np.clip(share, 0.0, 1.0) * np.float32(other - base)
+        return np.asarray(np.float32(base) + np.clip(share, 0.0, 1.0) * np.float32(other - base))
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class BoneChain:
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the bone over the canvas, bar by bar."""
-        spongy = tissues.spongy(np.float32(self.density_mg_cm3), self.marrow_fat_fraction)
+        spongy = tissues.spongy(np.array(self.density_mg_cm3, dtype=np.float32), self.marrow_fat_fraction)
         for window, place, distance in chain_windows(canvas, list(self.bars), fine=True):
             outer = window.coverage(distance)
             inner = np.minimum(window.coverage(distance + np.float32(self.cortex_mm)), outer)
@@ -135,7 +135,7 @@ class BonePlate:
             return
         window, place = found
         distance = union_distance(window, self.solids, self.blend_mm)
-        spongy = tissues.spongy(np.float32(self.density_mg_cm3), self.marrow_fat_fraction)
+        spongy = tissues.spongy(np.array(self.density_mg_cm3, dtype=np.float32), self.marrow_fat_fraction)
         outer = window.coverage(distance)
         inner = window.coverage(distance + np.float32(self.cortex_mm))
         canvas.paint(place, outer, (outer - inner) * np.float32(tissues.cortical) + inner * spongy)

@@ -102,7 +102,7 @@ class Lungs:
             if not near.any():
                 continue
             x, y, z = x[near], y[near], z[near]
-            spine_x, spine_y = self.curve.centre_at(z.ravel())
+            spine_x, spine_y = self.curve.centre_at(np.asarray(z, dtype=np.float64).ravel())
             from_spine = np.hypot(x - spine_x.astype(np.float32), y - spine_y.astype(np.float32) - 6.0)
             base = dome - 80.0 * (((np.abs(x) - 72.0) / 74.0) ** 2 + ((y + 14.0) / 88.0) ** 2)
             mediastinum = np.where(y < spine_y - 8.0, 34.0 - np.abs(x), np.float32(-50.0))

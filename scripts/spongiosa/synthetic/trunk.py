@@ -65,7 +65,7 @@ class Trunk:
 
     def subcutaneous_at(self, y: Floats) -> Floats:
         """Thickness of the fat under the skin: thicker behind than in front."""
-        return np.float32(self.subcutaneous_mm) * np.clip(1.0 + y * np.float32(0.25 / 90.0), 0.7, 1.3)
+        return np.asarray(np.float32(self.subcutaneous_mm) * np.clip(1.0 + y * np.float32(0.25 / 90.0), 0.7, 1.3))
 
     def cavity_depth(self, x: Floats, y: Floats, z: Floats) -> Floats:
         """Signed distance to the inner side of the muscular wall."""

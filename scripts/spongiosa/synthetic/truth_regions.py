@@ -106,7 +106,7 @@ class IdealRegions:
             u, v, w = local.astype(np.float32).T
             _, wall, cap = self.vertebra.body.distances(u, v, w)
             inside = np.maximum(wall + max(self.inset_mm[:2]), cap + _ENDPLATE_CLEARANCE_MM).astype(np.float64)
-            return np.maximum(inside, local[:, 1] - limit_v_mm)
+            return np.asarray(np.maximum(inside, local[:, 1] - limit_v_mm))
 
         return depth
 
@@ -135,7 +135,7 @@ class IdealRegions:
             "shape_left": s > third,
             "shape_right": s < -third,
         }[region]
-        return origin + s[chosen, None] * across + t[chosen, None] * back
+        return np.asarray(origin + s[chosen, None] * across + t[chosen, None] * back)
 
     def _body_points(self, inset_mm: tuple[float, float, float], step_mm: float) -> NDArray[np.float64]:
         box = self.vertebra.body.box(margin_mm=0.0)

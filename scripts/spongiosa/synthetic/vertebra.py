@@ -92,7 +92,7 @@ class Vertebra:
         density = self.bone.density_mg_cm3 * (trend + 0.05 * patches) + self.bone.sd_mg_cm3 * grain
         if self.has_basivertebral_vein:
             density *= 1.0 - 0.85 * self._vein(u, v, w)
-        return np.maximum(density, 0.0).astype(np.float32)
+        return np.asarray(np.maximum(density, 0.0).astype(np.float32))
 
     def _vein(self, u: Floats, v: Floats, w: Floats) -> Floats:
         """1 inside the basivertebral vein, fading over its wall: a funnel from the posterior wall to the middle."""
@@ -100,7 +100,7 @@ class Vertebra:
         radius = np.float32(3.0) - np.float32(2.0) * np.clip(inwards, 0.0, 1.0)
         flattened = np.sqrt((u * np.float32(0.6)) ** 2 + w * w)
         within = np.clip((radius - flattened) + np.float32(0.5), 0.0, 1.0)
-        return within * np.clip((np.float32(0.60) - inwards) * np.float32(5.0), 0.0, 1.0)
+        return np.asarray(within * np.clip((np.float32(0.60) - inwards) * np.float32(5.0), 0.0, 1.0))
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the vertebra over the canvas and mark it in the label maps."""

@@ -77,7 +77,9 @@ class BodyShape:
         """Size of the outline at height w: 1 at the rims, `waist` in the middle, wider below by `caudal_widening`."""
         middle = (self.superior_posterior_mm + self.inferior_posterior_mm) / 2.0
         t = np.clip((w - np.float32(middle)) * np.float32(2.0 / max(self.middle_height_mm, 1.0)), -1.15, 1.15)
-        return np.float32(self.waist) + np.float32(1.0 - self.waist) * t * t - np.float32(self.caudal_widening) * t
+        return np.asarray(
+            np.float32(self.waist) + np.float32(1.0 - self.waist) * t * t - np.float32(self.caudal_widening) * t
+        )
 
     def endplate_heights(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
         """w of the superior and the inferior endplate over the points (u, v)."""
