@@ -70,7 +70,8 @@ def test_a_value_outside_the_categories_is_refused():
 
 def test_missingness_counts_what_is_missing():
     assert missingness([1.0, None, None, 4.0]).share == 0.5
-    assert math.isnan(missingness([]).share)
+    with pytest.raises(StatisticsError, match="no rows"):
+        missingness([])
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ class AccuracyIndices:
     balanced_accuracy: float
     kappa: Kappa
     n: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def accuracy_indices(counts: Confusion, *, confidence: float = 0.95) -> Accuracy
         balanced_accuracy=(youden + 1) / 2,
         kappa=cohen_kappa([[tp, fp], [fn, tn]], confidence=confidence),
         n=counts.n,
+        reason="" if counts.events and counts.non_events else "One of the classes is empty: there is no Youden index.",
     )
 
 

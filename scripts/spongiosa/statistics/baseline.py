@@ -54,7 +54,7 @@ class BaselineRules:
 class BaselineRow:
     """One variable; `groups` maps each group to its summary; `p_value` is NaN with a `reason` where it has no test.
 
-    `is_normal` is None for a category; `standardised_difference` is that of the first two groups, NaN for more.
+    `is_normal` is None for a category; `standardised_difference` is None for more than two groups.
     """
 
     variable: str
@@ -63,7 +63,7 @@ class BaselineRow:
     is_normal: bool | None
     statistic: float
     p_value: float
-    standardised_difference: float
+    standardised_difference: float | None
     method: str
     reason: str = ""
 
@@ -109,7 +109,7 @@ def _numeric_row(name: str, column: pd.Series, members: dict[str, np.ndarray], r
             level: summarise_numeric(sample, rules.quantile_method) for level, sample in samples.items()
         }
     except StatisticsError as error:
-        return BaselineRow(name, {}, overall, None, np.nan, np.nan, np.nan, "none", f"{name}: {error}")
+        return BaselineRow(name, {}, overall, None, np.nan, np.nan, None, "none", f"{name}: {error}")
     # A group whose normality cannot be tested (n < 3, constant) is treated as not normal: ranks assume less.
     is_normal = all(normality(sample, rules.normality_alpha).is_normal is True for sample in samples.values())
     reason, statistic, p_value, method = "", np.nan, np.nan, "none"
@@ -117,7 +117,7 @@ def _numeric_row(name: str, column: pd.Series, members: dict[str, np.ndarray], r
         statistic, p_value, method = _compare(samples, is_normal, rules)
     except StatisticsError as error:
         reason = str(error)
-    difference = np.nan
+    difference: float | None = None
     if len(samples) == 2:
         try:
             difference = standardised_difference(*samples.values())
@@ -158,7 +158,7 @@ def _categorical_row(
         statistic, p_value, method = test.statistic, test.p_value, test.method
     except StatisticsError as error:
         reason = str(error)
-    difference = np.nan
+    difference: float | None = None
     if len(groups) == 2 and all(summary.n for summary in groups.values()):
         shares = [[row.share for row in summary.categories] for summary in groups.values()]
         try:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit
 
-from spongiosa.statistics.linear import Coefficient
+from spongiosa.statistics.linear import Coefficient, solve_least_squares
 from spongiosa.statistics.logistic import LogisticFit, coefficient, complete_design, logistic_regression
 from spongiosa.statistics.samples import FloatArray, StatisticsError, Values, as_floats, normal_quantile, two_sided_t_p
 from spongiosa.statistics.terms import Design
@@ -69,18 +69,20 @@ def clustered_linear_regression(
 ) -> ClusteredLinearFit:
     """Least squares with cluster-robust errors, factor G / (G - 1) * (n - 1) / (n - p) (R's CR1 `vcovCL`, Stata).
 
-    Raises `StatisticsError` with fewer than two clusters or dependent columns.
+    Raises `StatisticsError` with fewer than two clusters dependent columns, or no residual.
     """
     y = as_floats(outcome, "outcome")
     complete = ~np.isnan(design.matrix).any(axis=1) & ~np.isnan(y)
     x = np.column_stack([np.ones(int(complete.sum())), design.matrix[complete]])
     groups = _codes(cluster, complete)
     count, (n, p) = int(groups.max()) + 1, x.shape
-    if np.linalg.matrix_rank(x / np.maximum(np.abs(x).max(axis=0), 1e-300)) < p or n <= p:
-        raise StatisticsError("A predictor is constant or follows from the others.")
-    bread = np.linalg.inv(x.T @ x)
-    beta = bread @ (x.T @ y[complete])
-    scores = x * (y[complete] - x @ beta)[:, np.newaxis]
+    if n <= p:
+        raise StatisticsError(f"{n} complete rows are too few for {p} coefficients.")
+    beta, bread, _ = solve_least_squares(x, y[complete], ("intercept", *design.columns))
+    residuals = y[complete] - x @ beta
+    if float(residuals @ residuals) <= 1e-24 * float(y[complete] @ y[complete]):
+        raise StatisticsError("The predictors explain the outcome without residual.")
+    scores = x * residuals[:, np.newaxis]
     covariance = sandwich(bread, scores, groups) * count / (count - 1) * (n - 1) / (n - p)
     errors = np.sqrt(np.diag(covariance))
     margin = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * errors

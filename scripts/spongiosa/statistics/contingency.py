@@ -79,6 +79,7 @@ def fisher_exact(table: Any) -> ContingencyTest:
     if counts.shape != (2, 2):
         raise StatisticsError(f"The exact test is for 2 x 2 tables, this one is {counts.shape[0]} x {counts.shape[1]}.")
     odds_ratio, p_value = stats.fisher_exact(counts)
+    is_finite = math.isfinite(odds_ratio)
     return ContingencyTest(
         statistic=float(odds_ratio),
         df=1,
@@ -87,6 +88,7 @@ def fisher_exact(table: Any) -> ContingencyTest:
         smallest_expected=float(expected_counts(counts).min()),
         standard_error=0.0,
         method="Fisher's exact test, two-sided (statistic: sample odds ratio)",
+        reason="" if is_finite else "A cell of the table is 0, so the sample odds ratio is infinite.",
     )
 
 

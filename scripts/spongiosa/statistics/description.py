@@ -49,6 +49,7 @@ class CategoricalSummary:
     n: int
     missing: int
     categories: tuple[CategoryCount, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def summarise_categorical(values: Values, categories: Sequence[object] | None = 
         CategoryCount(category, int(counts.get(category, 0)), counts.get(category, 0) / n if n else math.nan)
         for category in order
     )
-    return CategoricalSummary(n=n, missing=int(series.size - n), categories=rows)
+    reason = "" if n else "Nothing is observed, so there are no shares."
+    return CategoricalSummary(n=n, missing=int(series.size - n), categories=rows, reason=reason)
 
 
 def category_text(category: object) -> str:
@@ -134,10 +136,12 @@ def category_text(category: object) -> str:
 
 
 def missingness(values: Values) -> Missingness:
-    """Count and share of missing values; the share of an empty column is NaN."""
+    """Count and share of missing values; raises `StatisticsError` for a column without rows."""
     series = pd.Series(values)
+    if series.size == 0:
+        raise StatisticsError("The column has no rows, so no share of them is missing.")
     missing = int(series.isna().sum())
-    return Missingness(n=int(series.size), missing=missing, share=missing / series.size if series.size else math.nan)
+    return Missingness(n=int(series.size), missing=missing, share=missing / series.size)
 
 
 def normality(values: Values, alpha: float = 0.05) -> NormalityTest:

@@ -95,7 +95,7 @@ def _with_penalised_null(
         null_log_likelihood=null.value,
         likelihood_ratio=ratio,
         likelihood_ratio_p=float(stats.chi2.sf(ratio, matrix.shape[1] - 1)),
-        nagelkerke_r_squared=math.nan,
+        nagelkerke_r_squared=None,
         reason=f"Separated by {', '.join(separating)}: maximum likelihood is infinite." if separating else "",
     )
 

@@ -26,11 +26,11 @@ Adjustment = Literal["none", "bonferroni", "holm", "benjamini-hochberg"]
 
 @dataclass(frozen=True)
 class GroupTest:
-    """A test that all groups (or all repeated conditions) are alike."""
+    """A test that all groups (or all repeated conditions) are alike; a test on ranks has no `df_within`."""
 
     statistic: float
-    df_between: float
-    df_within: float
+    df_between: int
+    df_within: int | None
     p_value: float
     n: int
     effect_size: float
@@ -88,7 +88,7 @@ def kruskal_wallis(groups: Mapping[str, Values]) -> GroupTest:
     h /= 1 - tie_sum(pooled) / (n**3 - n)
     df = len(samples) - 1
     return GroupTest(
-        h, df, math.nan, float(stats.chi2.sf(h, df)), n, h / (n - 1),
+        h, df, None, float(stats.chi2.sf(h, df)), n, h / (n - 1),
         "Kruskal-Wallis H, tie-corrected (effect size: epsilon squared)",
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ def friedman(conditions: Mapping[str, Values]) -> GroupTest:
         raise StatisticsError("Within every patient all conditions are tied.")
     q = (k - 1) * float(((ranks.sum(axis=0) - n * (k + 1) / 2) ** 2).sum()) / spread
     return GroupTest(
-        q, k - 1, math.nan, float(stats.chi2.sf(q, k - 1)), n, q / (n * (k - 1)),
+        q, k - 1, None, float(stats.chi2.sf(q, k - 1)), n, q / (n * (k - 1)),
         "Friedman's chi-square, tie-corrected (effect size: Kendall's W)",
     )  # fmt: skip
 

@@ -76,8 +76,9 @@ def intraclass_correlations(ratings: Any, *, confidence: float = 0.95) -> IccTab
     size = float((complete**2).mean())
     if msr <= 1e-24 * size:
         raise StatisticsError("The subjects do not differ, so there is nothing to tell apart.")
-    if mse <= 1e-24 * size:
-        mse = 0.0
+    # What rounding leaves of a difference that is none.
+    mse = 0.0 if mse <= 1e-24 * size else mse
+    msc = 0.0 if msc <= 1e-24 * size else msc
     a_1, a_k = _agreement(msr, msc, mse, n, k, confidence)
     c_1, c_k = _consistency(msr, mse, n, k, confidence)
     return IccTable(a_1, a_k, c_1, c_k, msr, msc, mse, n, int(values.shape[0] - n))

@@ -73,6 +73,8 @@ def impute(table: pd.DataFrame, terms: Sequence[Term], settings: ImputationSetti
     Raises `StatisticsError` when a column has nothing observed or a method does not fit a column.
     """
     numbers = numeric_matrix(table, terms)
+    if numbers.shape[0] == 0:
+        raise StatisticsError("The table has no rows to impute.")
     methods = column_methods(terms, settings)
     streams = np.random.default_rng(seed).spawn(settings.imputations)
     chains = [impute_numbers(numbers, terms, methods, settings, stream) for stream in streams]

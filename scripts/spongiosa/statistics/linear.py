@@ -66,6 +66,7 @@ class LinearFit:
     covariance: FloatArray
     diagnostics: ResidualDiagnostics
     method: str
+    reason: str = ""
 
 
 def linear_regression(outcome: Values, predictors: dict[str, Values], *, confidence: float = 0.95) -> LinearFit:
@@ -80,12 +81,7 @@ def linear_regression(outcome: Values, predictors: dict[str, Values], *, confide
         raise StatisticsError("A regression needs at least one predictor.")
     columns = complete_cases(outcome, *predictors.values(), names=("outcome", *names), at_least=len(names) + 2)
     y, x = columns[0], np.column_stack([np.ones(columns[0].size), *columns[1:]])
-    q, r = linalg.qr(x, mode="economic")
-    scale = np.abs(np.diag(r)) / np.linalg.norm(x, axis=0)
-    if scale.min() < 1e-10:
-        raise StatisticsError(f"{('intercept', *names)[int(scale.argmin())]} is constant or follows from the others.")
-    beta = linalg.solve_triangular(r, q.T @ y)
-    r_inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
+    beta, bread, leverage = solve_least_squares(x, y, ("intercept", *names))
     fitted = x @ beta
     residuals = y - fitted
     df = y.size - beta.size
@@ -94,8 +90,9 @@ def linear_regression(outcome: Values, predictors: dict[str, Values], *, confide
         raise StatisticsError("The outcome is constant, so there is nothing to regress.")
     rss = float(residuals @ residuals)
     variance = rss / df
-    covariance = variance * (r_inverse @ r_inverse.T)
+    covariance = variance * bread
     margin = float(stats.t.ppf(0.5 + confidence / 2, df))
+    diagnostics = _diagnose(x, residuals, leverage, variance)
     explained = total - rss
     f_statistic = explained / (beta.size - 1) / variance if variance > 0 else math.inf
     return LinearFit(
@@ -112,9 +109,27 @@ def linear_regression(outcome: Values, predictors: dict[str, Values], *, confide
         n=y.size,
         fitted=fitted,
         covariance=covariance,
-        diagnostics=_diagnose(x, residuals, (q**2).sum(axis=1), variance),
+        diagnostics=diagnostics,
         method=f"ordinary least squares, {confidence:.0%} t intervals",
+        reason="" if math.isfinite(f_statistic) else "The fit is perfect: t and F are infinite.",
     )
+
+
+def solve_least_squares(
+    x: FloatArray, y: FloatArray, names: tuple[str, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Coefficients (p,), (X'X)^-1 (p, p) and leverages (n,) of `x` (n, p) with its intercept column, by QR.
+
+    Raises `StatisticsError` naming a column that is constant or follows from those before it: what is left of it is
+    less than 1e-10 of its length.
+    """
+    q, r = linalg.qr(x, mode="economic")
+    scale = np.abs(np.diag(r)) / np.maximum(np.linalg.norm(x, axis=0), np.finfo(np.float64).tiny)
+    if x.shape[0] < x.shape[1] or scale.min() < 1e-10:
+        raise StatisticsError(f"{names[int(scale.argmin())]} is constant or follows from the others.")
+    beta = np.asarray(linalg.solve_triangular(r, q.T @ y), dtype=np.float64)
+    r_inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
+    return beta, np.asarray(r_inverse @ r_inverse.T, dtype=np.float64), np.asarray((q**2).sum(axis=1))
 
 
 def _coefficient(name: str, estimate: float, standard_error: float, margin: float, df: int) -> Coefficient:

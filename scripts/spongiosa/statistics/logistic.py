@@ -62,7 +62,8 @@ class TermTest:
 class LogisticFit:
     """A fitted model; `covariance` (p + 1, p + 1) and `beta` (p + 1,) have the intercept first.
 
-    `complete_rows` (n_total,) marks the rows that were used; `linear_predictor` (n,) belongs to those.
+    `complete_rows` (n_total,) marks the rows that were used; `linear_predictor` (n,) belongs to those.  Nagelkerke's R2
+    is None for a penalised fit.
     """
 
     intercept: LogisticCoefficient
@@ -75,7 +76,7 @@ class LogisticFit:
     likelihood_ratio: float
     likelihood_ratio_p: float
     aic: float
-    nagelkerke_r_squared: float
+    nagelkerke_r_squared: float | None
     events_per_parameter: float
     linear_predictor: FloatArray
     complete_rows: BoolArray

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from spongiosa.statistics.linear import Coefficient
+from spongiosa.statistics.linear import Coefficient, solve_least_squares
 from spongiosa.statistics.samples import (
     FloatArray,
     StatisticsError,
@@ -54,7 +54,7 @@ def random_intercept_model(design: Design, outcome: Values, cluster: Values, *, 
     complete = ~np.isnan(design.matrix).any(axis=1) & ~np.isnan(y) & labels.notna().to_numpy()
     x = np.column_stack([np.ones(int(complete.sum())), design.matrix[complete]])
     groups = np.asarray(pd.factorize(labels[complete])[0])
-    problem = _Profile(x, y[complete], groups)
+    problem = _Profile(x, y[complete], groups, ("intercept", *design.columns))
     found = optimize.minimize_scalar(
         lambda root: -problem.at(root**2).value, bounds=(0.0, 100.0), method="bounded", options={"xatol": 1e-10}
     )
@@ -98,10 +98,11 @@ class _State:
 class _Profile:
     """The restricted likelihood as a function of the variance ratio."""
 
-    def __init__(self, x: FloatArray, y: FloatArray, groups: np.ndarray) -> None:
+    def __init__(self, x: FloatArray, y: FloatArray, groups: np.ndarray, names: tuple[str, ...]) -> None:
         n, p = x.shape
-        if n <= p or np.linalg.matrix_rank(x / np.maximum(np.abs(x).max(axis=0), 1e-300)) < p:
-            raise StatisticsError("A predictor is constant or follows from the others, or there are too few rows.")
+        if n <= p:
+            raise StatisticsError(f"{n} complete rows are too few for {p} coefficients.")
+        solve_least_squares(x, y, names)
         self._sizes = np.bincount(groups).astype(np.float64)
         if self._sizes.size < 2 or self._sizes.max() < 2:
             raise StatisticsError("A random intercept needs two clusters, one of them with two rows.")
