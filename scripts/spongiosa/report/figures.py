@@ -319,19 +319,20 @@ def _mark_cut_offs(axis: Axes, marks: Sequence[float]) -> None:
 
 
 def _draw_boxes(axis: Axes, panel: BoxPanel, styles: Sequence[GroupStyle]) -> None:
+    draws_values = max(values.size for values in panel.values) <= MOST_DRAWN_VALUES
     for position, (values, style) in enumerate(zip(panel.values, styles, strict=True)):
         if values.size == 0:
             continue
         if values.size >= FEWEST_BOXED_VALUES:
             axis.bxp(
                 [box_statistics(values)], positions=[position], widths=0.55, patch_artist=True,
-                showfliers=values.size > MOST_DRAWN_VALUES,
+                showfliers=not draws_values,
                 medianprops={"color": theme.INK, "linewidth": 1.4}, whiskerprops={"color": theme.MUTED},
                 capprops={"color": theme.MUTED},
                 boxprops={"facecolor": style.colour, "alpha": 0.55, "edgecolor": theme.INK, "linewidth": 0.7},
                 flierprops={"marker": ".", "markersize": 3, "markeredgecolor": theme.MUTED},
             )  # fmt: skip
-        if values.size <= MOST_DRAWN_VALUES:
+        if draws_values or values.size < FEWEST_BOXED_VALUES:
             spread = _spread(values.size)
             axis.scatter(position + spread, values, 9, style.colour, marker=style.marker, linewidths=0.4,
                          edgecolors=theme.INK, zorder=3)  # fmt: skip

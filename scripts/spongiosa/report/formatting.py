@@ -10,8 +10,10 @@ import math
 MISSING = "\N{EN DASH}"
 
 
-def number(value: float, decimals: int = 1) -> str:
-    """`value` with fixed decimals and a minus sign of the width of a plus."""
+def number(value: float | None, decimals: int = 1) -> str:
+    """`value` with fixed decimals and a minus sign of the width of a plus; None (does not apply) as a gap."""
+    if value is None:
+        return MISSING
     if not math.isfinite(value):
         return MISSING if math.isnan(value) else ("∞" if value > 0 else "\N{MINUS SIGN}∞")
     text = f"{value:.{decimals}f}"

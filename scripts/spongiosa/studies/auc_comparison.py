@@ -55,12 +55,14 @@ def auc_comparison_table(
     adjusted = adjust(p_values, "holm")
     for row, record, p in zip(cells, records, adjusted, strict=True):
         record["p_holm"] = float(p)
-        row["P (Holm)"] = p_value(float(p))
+        if len(cells) > 1:
+            row["P (Holm)"] = p_value(float(p))
     return TableExhibit(
         key=key,
         title=title,
         frame=pd.DataFrame.from_records(records),
         printed=pd.DataFrame(cells).fillna(""),
-        caption=f"DeLong's paired test, {confidence:.0%} intervals; Holm: adjusted for {len(cells)} comparisons.",
+        caption=f"DeLong's paired test, {confidence:.0%} intervals."
+        + (f" Holm: adjusted for {len(cells)} comparisons." if len(cells) > 1 else ""),
         notes=footnotes.notes(),
     )

@@ -26,6 +26,11 @@ class Marker:
     direction: Direction
     decimals: int = 1
 
+    @property
+    def heading(self) -> str:
+        """The label with its unit where the label does not say it already."""
+        return self.label if self.unit in self.label else f"{self.label} [{self.unit}]"
+
 
 @dataclass(frozen=True)
 class _Discrimination:
@@ -60,7 +65,7 @@ def roc_table(
     for marker in markers:
         found = _discriminate(frame[marker.column], event, marker.direction, confidence, draws, seed)
         records.append({"marker": marker.column, "direction": marker.direction, **_record(found)})
-        printed.append({"Marker": f"{marker.label} [{marker.unit}]", **_cells(found, marker, footnotes)})
+        printed.append({"Marker": marker.heading, **_cells(found, marker, footnotes)})
     return TableExhibit(
         key=key,
         title=title,

@@ -109,12 +109,16 @@ def _printed(
         }
         return [{"Characteristic": variable.heading, **cells, "P": p, **difference}]
     rows = []
-    for position, label in enumerate(variable.categories.values()):
+    shown = list(enumerate(variable.categories.values()))
+    if variable.categories == YES_NO:
+        shown = [(1, "")]
+    for place, (position, label) in enumerate(shown):
         cells = {}
-        for name, heading in headings.items():
-            cells[heading] = _count_cell(row.groups.get(name), position)
-        first = {"P": p, **difference} if position == 0 else {}
-        rows.append({"Characteristic": f"{variable.heading}: {label}", **cells, **first})
+        for name, column in headings.items():
+            cells[column] = _count_cell(row.groups.get(name), position)
+        first = {"P": p, **difference} if place == 0 else {}
+        heading = f"{variable.heading}: {label}" if label else variable.heading
+        rows.append({"Characteristic": heading, **cells, **first})
     return rows
 
 
