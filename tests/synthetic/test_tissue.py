@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def test_iodine_enhances_as_published(kvp, published):
 def test_bone_mineral_attenuates_more_at_low_voltage():
     """HU per mg/cm3 of hydroxyapatite: about 1.3 at 120 kVp, a third more at 80 kVp."""
     slopes = [Tissues(kvp).mineral_slope(0.0) for kvp in (80.0, 100.0, 120.0, 140.0)]
-    assert all(low > high for low, high in zip(slopes, slopes[1:], strict=False))
+    assert all(low > high for low, high in pairwise(slopes))
     assert slopes[2] == pytest.approx(1.3, abs=0.15)
     assert slopes[0] / slopes[2] == pytest.approx(1.33, abs=0.12)
 

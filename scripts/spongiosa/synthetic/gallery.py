@@ -6,6 +6,7 @@ import argparse
 import base64
 import html
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,11 +15,14 @@ import SimpleITK as sitk
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spongiosa.synthetic.gallery_cases import CASES, Case
+from spongiosa.synthetic.gallery_cases import CASES, OLD_BONE, SCANNER, Case
 from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.synthetic.mri import MrParameters, Weighting, render_mr
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
 from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.posture import Posture
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
+from spongiosa.synthetic.variants import instrumentation
 
 _WINDOW_HU = (-200.0, 700.0)
 _SEED = 20
@@ -63,7 +67,12 @@ def picture(rows: list[tuple[str, SyntheticImage, NDArray[np.float64]]]) -> byte
     for line, (_, image, point) in zip(axes, rows, strict=True):
         for axis, (section, aspect) in zip(line, views(image, point), strict=True):
             axis.imshow(section, cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], aspect=aspect)
-            axis.axis("off")
+    return _png(figure, axes)
+
+
+def _png(figure: Figure, axes: NDArray[np.object_]) -> bytes:
+    for axis in axes.ravel():
+        axis.axis("off")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80, metadata={"Software": None})
     return buffer.getvalue()
@@ -91,13 +100,45 @@ def beside_real(path: Path) -> bytes:
     return picture([("real", real, middle), ("synthetic", synthetic, np.zeros(3))])
 
 
-def write_gallery(path: Path, cases: tuple[Case, ...] = CASES, real_ct: Path | None = None) -> None:
+def mr_picture() -> bytes:
+    """The same patient in CT and, bent and shifted, in T1 and T2: sagittal sections through L3."""
+    reference = build_patient(PatientParameters(), _SEED)
+    bent = build_patient(PatientParameters(posture=Posture(flexion_deg=5.0, shift_mm=(4.0, 6.0, -12.0))), _SEED)
+    figure = Figure(figsize=(13.5, 5.5), facecolor="black", layout="constrained")
+    axes = figure.subplots(1, 3)
+    ct = render_ct(reference, SCANNER, _SEED).ct
+    section, aspect = views(ct, reference.vertebrae["L3"].frame.origin_mm)[0]
+    axes[0].imshow(section, cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], aspect=aspect)
+    weightings: tuple[Weighting, Weighting] = ("T1", "T2")
+    for axis, weighting in zip(axes[1:], weightings, strict=True):
+        mr = render_mr(bent, MrParameters(weighting=weighting), _SEED).mr
+        axis.imshow(mr.voxels[mr.voxels.shape[0] // 2], cmap="gray", vmin=0, vmax=900)
+    return _png(figure, axes)
+
+
+def follow_up_picture() -> bytes:
+    """A patient before and after instrumentation, every vertebra in another pose."""
+    posture = Posture(-4.0, (5.0, -4.0, 10.0), vertebra_rotation_sd_deg=1.5, vertebra_shift_sd_mm=0.4, seed=4)
+    after = replace(OLD_BONE, posture=posture, variants=instrumentation(("L3", "L4", "L5"), {("L5", "left"): 2.0}))
+    rows = []
+    for title, parameters in (("before", OLD_BONE), ("after", after)):
+        patient = build_patient(parameters, _SEED)
+        point = patient.vertebrae["L4"].frame.origin_mm + np.array([13.0, 0.0, 4.0])
+        rows.append((title, render_ct(patient, SCANNER, _SEED).ct, point))
+    return picture(rows)
+
+
+def write_gallery(
+    path: Path, cases: tuple[Case, ...] = CASES, has_mr: bool = True, real_ct: Path | None = None
+) -> None:
     """Write the self-contained page."""
     figures = [(case.title, case_picture(case)) for case in cases]
+    if has_mr:
+        figures.append(("CT, T1 and T2 of one patient; the MR bent by 5 degrees and shifted", mr_picture()))
+        figures.append(("Before and after instrumentation, in another pose per vertebra", follow_up_picture()))
     if real_ct is not None:
-        figures.insert(
-            0, ("A real CT (above) and a synthetic patient with the same voxels (below)", beside_real(real_ct))
-        )
+        title = "A real CT (above) and a synthetic patient with the same voxels (below)"
+        figures.insert(0, (title, beside_real(real_ct)))
     body = "".join(
         f"<figure><figcaption>{html.escape(title)}</figcaption>"
         f'<img alt="{html.escape(title)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></figure>'

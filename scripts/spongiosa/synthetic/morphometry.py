@@ -78,7 +78,7 @@ _TABLE = {level: VertebraDimensions(*row) for level, row in _ROWS.items()}
 
 SACRAL_SEGMENTS = (
     # height, width at its top, depth at its top (mm), tilt relative to the sacral slope (degrees)
-    (29.0, 50.0, 33.0, 4.0),
+    (29.0, 50.0, 33.0, 0.0),
     (25.0, 37.0, 22.0, 7.0),
     (21.0, 30.0, 16.0, -8.0),
     (18.0, 27.0, 12.0, -28.0),

@@ -26,6 +26,7 @@ from spongiosa.synthetic.variants import (
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 _EDGE_MM = 0.6
+_ROUGHNESS = 0.16
 
 
 class Lesion(Protocol):
@@ -62,9 +63,11 @@ def fractured_body(body: BodyShape, level: str, variants: Iterable[Variant]) -> 
             )
         else:
             bulge = 1.0 + 0.10 * fracture.height_loss
+            flatter = 1.0 - fracture.height_loss if fracture.kind == "crush" else 1.0
             body = replace(
                 body,
-                superior_concavity_mm=body.superior_concavity_mm + 1.0,
+                superior_concavity_mm=body.superior_concavity_mm * flatter + 1.0,
+                inferior_concavity_mm=body.inferior_concavity_mm * flatter,
                 half_width_mm=body.half_width_mm * bulge,
                 half_depth_mm=body.half_depth_mm * bulge,
                 waist=min(0.98, body.waist + 0.05),
@@ -180,7 +183,9 @@ class CementLumps:
     def __init__(self, body: BodyShape, variant: Cement, seed: int) -> None:
         self._density = variant.density_mg_cm3
         self._seed = seed
-        radius = (variant.volume_ml * 1000.0 / 2.0 * 3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
+        # a rough surface of relative standard deviation s holds 1 + 3 s^2 times the volume
+        volume_mm3 = variant.volume_ml * 1000.0 / (1.0 + 3.0 * _ROUGHNESS**2)
+        radius = (volume_mm3 / 2.0 * 3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
         flat = min(1.0, 0.40 * body.middle_height_mm / radius)
         across = radius / np.sqrt(flat)
         self._half = (across, across, radius * flat)
@@ -189,7 +194,7 @@ class CementLumps:
 
     def apply(self, density: Floats, u: Floats, v: Floats, w: Floats) -> Floats:
         """The changed density."""
-        ragged = 0.16 * noise_at(u, v, w, 3.0, self._seed)
+        ragged = _ROUGHNESS * noise_at(u, v, w, 3.0, self._seed)
         for centre in self._centres:
             scaled = [
                 (c - np.float32(o)) / np.float32(h) for c, o, h in zip((u, v, w), centre, self._half, strict=True)
