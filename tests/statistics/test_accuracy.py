@@ -13,7 +13,6 @@ from spongiosa.statistics.accuracy import (
     classify,
     confusion,
     predictive_values_at,
-    rates,
     threshold_frame,
     threshold_table,
 )
@@ -69,7 +68,6 @@ def test_indices_of_a_table_by_hand():
     assert indices.negative_likelihood_ratio.estimate == pytest.approx(0.4 / (94 / 120))
     assert indices.diagnostic_odds_ratio.estimate == pytest.approx(36 * 94 / (26 * 24))
     assert indices.youden == pytest.approx(0.6 + 94 / 120 - 1)
-    assert rates(indices.confusion) == pytest.approx([0.6, 94 / 120])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,7 @@ def test_an_empty_table_is_refused():
     with pytest.raises(StatisticsError, match="empty"):
         accuracy_indices(Confusion(0, 0, 0, 0))
     with pytest.raises(StatisticsError, match="with and without"):
-        rates(Confusion(1, 0, 0, 0))
+        predictive_values_at(Confusion(1, 0, 0, 0), 0.2)
 
 
 def test_predictive_values_at_the_own_prevalence_are_the_observed_ones():

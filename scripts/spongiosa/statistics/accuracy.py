@@ -14,7 +14,6 @@ from spongiosa.statistics.kappa import Kappa, cohen_kappa
 from spongiosa.statistics.proportions import Proportion, proportion
 from spongiosa.statistics.samples import (
     BoolArray,
-    FloatArray,
     StatisticsError,
     Values,
     as_events,
@@ -37,14 +36,17 @@ class Confusion:
 
     @property
     def n(self) -> int:
+        """All patients."""
         return self.true_positive + self.false_positive + self.true_negative + self.false_negative
 
     @property
     def events(self) -> int:
+        """Patients with the event."""
         return self.true_positive + self.false_negative
 
     @property
     def non_events(self) -> int:
+        """Patients without the event."""
         return self.true_negative + self.false_positive
 
 
@@ -257,10 +259,3 @@ def _odds_ratio(tp: int, fp: int, tn: int, fn: int, confidence: float) -> Ratio:
     estimate = tp * tn / (fp * fn)
     margin = normal_quantile(confidence) * math.sqrt(1 / tp + 1 / fp + 1 / tn + 1 / fn)
     return Ratio(estimate, estimate * math.exp(-margin), estimate * math.exp(margin), method)
-
-
-def rates(counts: Confusion) -> FloatArray:
-    """(sensitivity, specificity), shape (2,); raises `StatisticsError` when a class is empty."""
-    if counts.events == 0 or counts.non_events == 0:
-        raise StatisticsError("Sensitivity and specificity need patients with and without the event.")
-    return np.array([counts.true_positive / counts.events, counts.true_negative / counts.non_events])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 from scipy.optimize import linprog
 from scipy.special import expit
 
@@ -94,14 +95,11 @@ def solve_information(information: FloatArray, right: FloatArray) -> FloatArray:
     if not (diagonal > 0).all():
         raise SingularError("A column of the design is zero where the model is not certain.")
     scale = 1 / np.sqrt(diagonal)
-    try:
-        factor = np.linalg.cholesky(information * np.outer(scale, scale))
-    except np.linalg.LinAlgError as error:
-        raise SingularError("A predictor is constant or follows from the others.") from error
-    if np.diag(factor).min() < 1e-7:
-        raise SingularError("A predictor is constant or follows from the others.")
     scaled = right * (scale if right.ndim == 1 else scale[:, np.newaxis])
-    solution = np.linalg.solve(factor.T, np.linalg.solve(factor, scaled))
+    # LAPACK directly: the wrappers of numpy and scipy take longer than the arithmetic for a handful of coefficients.
+    factor, solution, failure = dposv(information * scale * scale[:, np.newaxis], scaled)
+    if failure != 0 or np.diag(factor).min() < 1e-7:
+        raise SingularError("A predictor is constant or follows from the others.")
     return np.asarray(solution * (scale if right.ndim == 1 else scale[:, np.newaxis]), dtype=np.float64)
 
 
