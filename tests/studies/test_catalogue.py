@@ -20,11 +20,12 @@ PRESET_OF = {
     "roi_comparison": "roi_shapes",
     "new_fracture_3d_hu": "fracture_3d_hu",
     "screw_loosening_qct": "qct_loosening",
+    "screw_loosening_nomogram": "hu_ratio_nomogram",
 }
 
 
 def made(name: str, patients: pd.DataFrame) -> StudyResult:
-    settings = getattr(StudiesSettings(), name).model_copy(update={"bootstrap_draws": 100})
+    settings = getattr(StudiesSettings(), name).model_copy(update={"bootstrap_draws": 100, "validation_draws": 10})
     return STUDIES[name](patients, settings, ThresholdsSettings(), 1)
 
 
@@ -38,10 +39,10 @@ def test_the_catalogue_holds_the_studies_of_the_configuration() -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_of_its_cohort_is_complete_and_named_after_its_section(name: str) -> None:
-    result = made(name, cohort_of(name, 80))
+    result = made(name, cohort_of(name, 90))
     assert result.name == name
     assert result.omitted == ()
-    assert result.audit["analysed"] == 80
+    assert result.audit["analysed"] == 90
     assert result.tables[0].key == "t0_flow"
     for exhibit in (*result.tables, *result.figures):
         assert exhibit.title and not exhibit.title.endswith(".")

@@ -146,10 +146,13 @@ class ScrewLooseningNomogramSettings(StudySettings):
 
     enabled: bool = Field(False, description="Make this study (needs the column `loosening`).")
     linear: tuple[ColumnName, ...] = Field(
-        ("age_years", "pbq", "hu_ratio"), max_length=20, description="Columns that enter the model as they are."
+        ("age_years", "bmi_kg_m2", "fused_levels", "pbq", "hu_ratio"),
+        min_length=1,
+        max_length=20,
+        description="Numeric columns that are candidates, each linear on the logit; goutallier comes as categories.",
     )
     a_priori: tuple[ColumnName, ...] = Field(
-        ("age_years", "pbq", "hu_ratio", "goutallier"),
+        ("age_years", "fused_levels", "pbq", "hu_ratio", "goutallier"),
         max_length=20,
         description="Columns that enter the multivariable model whatever their univariable P.",
     )
@@ -187,6 +190,9 @@ class StudiesSettings(Section):
     )
     screw_loosening_qct: ScrewLooseningQctSettings = Field(
         default_factory=ScrewLooseningQctSettings, description="vBMD of L5 against screw loosening."
+    )
+    screw_loosening_nomogram: ScrewLooseningNomogramSettings = Field(
+        default_factory=ScrewLooseningNomogramSettings, description="Model and nomogram of screw loosening."
     )
 
 

@@ -13,6 +13,7 @@ from spongiosa.studies import (
     new_fracture_3d_hu,
     roi_comparison,
     screening,
+    screw_loosening_nomogram,
     screw_loosening_qct,
 )
 from spongiosa.studies.result import StudyResult
@@ -26,4 +27,5 @@ STUDIES: dict[str, Analysis] = {
     "roi_comparison": roi_comparison.analyse,
     "new_fracture_3d_hu": new_fracture_3d_hu.analyse,
     "screw_loosening_qct": screw_loosening_qct.analyse,
+    "screw_loosening_nomogram": screw_loosening_nomogram.analyse,
 }

@@ -1,0 +1,128 @@
+"""The model and nomogram of screw loosening: every number from the patients, none built in."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from spongiosa.config.studies import ScrewLooseningNomogramSettings
+from spongiosa.config.thresholds import ThresholdsSettings
+from spongiosa.statistics.prediction_model import from_json
+from spongiosa.studies.result import StudyResult
+from spongiosa.studies.screw_loosening_nomogram import analyse, candidate_terms
+from spongiosa.synthetic.population import PRESETS, sample_population
+
+SETTINGS = ScrewLooseningNomogramSettings(bootstrap_draws=100, validation_draws=20, imputations=2)
+FIGURES = ["f1_nomogram", "f2_roc", "f3_calibration", "f4_decision", "f5_impact"]
+
+
+@pytest.fixture(scope="module")
+def patients() -> pd.DataFrame:
+    return sample_population(PRESETS["hu_ratio_nomogram"], 313, seed=1)
+
+
+@pytest.fixture(scope="module")
+def result(patients: pd.DataFrame) -> StudyResult:
+    return analyse(patients, SETTINGS, ThresholdsSettings(), 1)
+
+
+def frame_of(result: StudyResult, key: str) -> pd.DataFrame:
+    return next(table.frame for table in result.tables if table.key == key)
+
+
+def predicted(model: dict[str, object], patients: pd.DataFrame) -> np.ndarray:
+    """Risks by hand from the published form of the model: intercept plus coefficients, then the logistic function."""
+    lp = np.full(len(patients), float(str(model["intercept"])))
+    for term in model["terms"]:  # type: ignore[attr-defined]
+        if term["kind"] == "linear":
+            lp += term["coefficients"][0] * patients[term["name"]].to_numpy(dtype=float)
+            continue
+        levels = [level for level in term["levels"] if level != term["reference"]]
+        for level, slope in zip(levels, term["coefficients"], strict=True):
+            lp += slope * (patients[term["name"]].astype(int).astype(str) == level).to_numpy()
+    return 1 / (1 + np.exp(-lp))
+
+
+def test_every_figure_of_the_study_is_drawn(result: StudyResult) -> None:
+    assert [figure.key for figure in result.figures] == FIGURES
+    assert result.omitted == ()
+
+
+def test_the_coefficients_are_the_maximum_likelihood_of_these_patients(
+    result: StudyResult, patients: pd.DataFrame
+) -> None:
+    table = frame_of(result, "t3_model").set_index("coefficient")["estimate"]
+    design = pd.DataFrame(index=patients.index)
+    for name in table.index.drop("intercept"):
+        column, _, level = name.partition("=")
+        design[name] = (patients[column] == int(level)).astype(float) if level else patients[column].astype(float)
+    fitted = sm.Logit(patients["loosening"].astype(float), sm.add_constant(design)).fit(disp=0, tol=1e-12)
+    # 1e-5: both stop where the likelihood is flat to about 1e-8.
+    assert table.to_numpy() == pytest.approx(fitted.params.to_numpy(), rel=1e-5)
+
+
+def test_the_model_in_the_audit_predicts_what_the_tables_say(result: StudyResult, patients: pd.DataFrame) -> None:
+    model = result.audit["model"]
+    risk = predicted(model, patients)
+    event = patients["loosening"].to_numpy()
+    performance = frame_of(result, "t5_validation").set_index("figure")["apparent"]
+    assert performance["auc"] == pytest.approx(roc_auc_score(event, risk), rel=1e-9)
+    assert performance["brier"] == pytest.approx(brier_score_loss(event, risk), rel=1e-9)
+    counts = frame_of(result, "t7_cut_off").set_index("index")["count"]
+    # The cut-off is an observed risk: 1e-9 keeps that patient on the positive side after the detour over JSON.
+    assert counts["Sensitivity"] == (risk[event] >= model["cut_off_probability"] - 1e-9).sum()
+
+
+def test_the_model_can_be_read_back(result: StudyResult) -> None:
+    assert from_json(json.dumps(result.audit["model"])).n == 313
+
+
+def test_points_of_the_nomogram_rise_where_the_coefficient_is_positive(result: StudyResult) -> None:
+    figure = next(figure for figure in result.figures if figure.key == "f1_nomogram")
+    data = figure.data
+    for term, sign in (("age_years", 1), ("hu_ratio", -1), ("pbq", 1)):
+        axis = data[data["axis"] == term]
+        slope = np.polyfit(axis["label"].astype(float), axis["points"], 1)[0]
+        assert np.sign(slope) == sign
+    assert data.loc[data["axis"] != "risk", "points"].max() == pytest.approx(100.0)
+
+
+def test_optimism_makes_the_corrected_area_smaller_and_the_slope_flatter(result: StudyResult) -> None:
+    figures = frame_of(result, "t5_validation").set_index("figure")
+    assert figures.loc["auc", "corrected"] < figures.loc["auc", "apparent"]
+    assert figures.loc["slope", "corrected"] < 1.0
+    assert figures["optimism"].to_numpy() == pytest.approx((figures["training"] - figures["test"]).to_numpy())
+
+
+def test_missing_predictors_are_imputed_and_said_so(patients: pd.DataFrame) -> None:
+    holed = patients.copy()
+    holed.loc[::9, "pbq"] = np.nan
+    result = analyse(holed, SETTINGS.model_copy(update={"validation_draws": 10}), ThresholdsSettings(), 1)
+    assert "chained equations, m = 2" in result.audit["method"]
+    assert frame_of(result, "t9_missing").set_index("column").loc["pbq", "missing"] == holed["pbq"].isna().sum()
+    assert result.audit["model"]["n"] == 313
+
+
+def test_patients_with_scoliosis_are_a_sensitivity_cohort(patients: pd.DataFrame) -> None:
+    marked = patients.assign(scoliosis=np.arange(len(patients)) % 8 == 0)
+    result = analyse(marked, SETTINGS, ThresholdsSettings(), 1)
+    assert result.audit["flow"]["scoliosis"] == 40
+    assert "t10_sensitivity" in [table.key for table in result.tables]
+
+
+def test_an_absent_reference_grade_is_replaced_by_the_highest(patients: pd.DataFrame) -> None:
+    without = patients[patients["goutallier"] < 4]
+    term = candidate_terms(without, SETTINGS)[-1]
+    assert (term.name, getattr(term, "reference", None)) == ("goutallier", "3")
+
+
+def test_too_few_events_give_a_sentence_instead_of_a_model(patients: pd.DataFrame) -> None:
+    few = pd.concat([patients[patients["loosening"]].head(1), patients[~patients["loosening"]].head(6)])
+    result = analyse(few, SETTINGS, ThresholdsSettings(), 1)
+    assert "no model" in result.headline or "model of" in result.headline
+    assert all(reason for _, reason in result.omitted)
