@@ -38,7 +38,7 @@ rule analyse_study:
         mem_mb=memory_for("analyse_study"),
     params:
         settings=lambda wildcards: section("thresholds", f"studies.{wildcards.study}"),
-        code=code_hash("analyse_study"),
+        code=lambda wildcards: code_hash("analyse_study", f"spongiosa.studies.{wildcards.study}"),
         seed=CONFIGURATION.seed,
     message:
         "Analysing the study {wildcards.study}"

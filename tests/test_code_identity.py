@@ -60,6 +60,14 @@ def test_modules_are_followed_through_lazy_imports_and_configuration_is_left_out
     assert not any(name.startswith("spongiosa.config") or name == "spongiosa.outcome" for name in modules)
 
 
+def test_each_study_depends_on_its_own_module():
+    script = SCRIPTS / "analyse_study.py"
+    assert "spongiosa.studies.hu_dxa_concordance" not in imported_modules(script)
+    assert "spongiosa.statistics.roc" in imported_modules(script, ["spongiosa.studies.hu_dxa_concordance"])
+    with pytest.raises(ModuleNotFoundError, match="no module spongiosa.studies.none"):
+        imported_modules(script, ["spongiosa.studies.none"])
+
+
 def test_measuring_stages_do_not_depend_on_statistics_or_report():
     for stage in ("index_series", "convert_scan", "localise_vertebrae", "mask_regions", "extract_density"):
         domains = {name.split(".")[1] for name in imported_modules(SCRIPTS / f"{stage}.py") if "." in name}

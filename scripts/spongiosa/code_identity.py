@@ -11,6 +11,7 @@ import hashlib
 import io
 import token
 import tokenize
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -35,12 +36,13 @@ _FSTRING_END = getattr(token, "FSTRING_END", -1)
 
 
 @cache
-def code_hash(stage: str) -> str:
+def code_hash(stage: str, *further_modules: str) -> str:
     """Hash, 16 hex digits, over the script `scripts/<stage>.py` and every module of ours that it imports.
 
-    Imports inside functions count; the modules of `NOT_MEASURING` do not.
+    Imports inside functions count; the modules of `NOT_MEASURING` do not.  `further_modules` are those that the script
+    imports by a name which is known only when it runs.
     """
-    modules = imported_modules(SCRIPTS / f"{stage}.py")
+    modules = imported_modules(SCRIPTS / f"{stage}.py", further_modules)
     sha = hashlib.sha256()
     for name, path in sorted(modules.items()):
         sha.update(name.encode() + b"\0" + normalised_code(path.read_text(encoding="utf-8")).encode() + b"\0")
@@ -49,10 +51,18 @@ def code_hash(stage: str) -> str:
     return sha.hexdigest()[:16]
 
 
-def imported_modules(script: Path) -> dict[str, Path]:
-    """The script itself (as `__main__`) and, by name, all modules of ours that it imports directly or indirectly."""
+def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[str, Path]:
+    """The script itself (as `__main__`) and, by name, all modules of ours that it imports directly or indirectly.
+
+    Raises `ModuleNotFoundError` when one of `further_modules` does not exist.
+    """
     found = {"__main__": script}
-    to_read = [script]
+    for name in further_modules:
+        path = _module_path(name)
+        if path is None:
+            raise ModuleNotFoundError(f"no module {name} below {SCRIPTS}")
+        found[name] = path
+    to_read = list(found.values())
     while to_read:
         for name in sorted(_imports_of(to_read.pop())):
             path = _module_path(name)
