@@ -64,7 +64,7 @@ def test_each_study_depends_on_its_own_module():
     script = SCRIPTS / "analyse_study.py"
     assert "spongiosa.studies.hu_dxa_concordance" not in imported_modules(script)
     assert "spongiosa.statistics.roc" in imported_modules(script, ["spongiosa.studies.hu_dxa_concordance"])
-    with pytest.raises(ModuleNotFoundError, match="no module spongiosa.studies.none"):
+    with pytest.raises(ModuleNotFoundError, match=r"no module spongiosa\.studies\.none"):
         imported_modules(script, ["spongiosa.studies.none"])
 
 
