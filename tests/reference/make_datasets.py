@@ -124,9 +124,10 @@ def levels(rng: np.random.Generator) -> pd.DataFrame:
             "oval": (hu + rng.normal(0, 6, patient.size)).round(),
             "round": (hu + 3 + rng.normal(0, 6, patient.size)).round(),
             "front": (hu - 2 + rng.normal(0, 8, patient.size)).round(),
-            "fracture": (rng.random(patient.size) < expit(-1.5 - 0.02 * (hu - 110))).astype(int),
         }
     )
+    susceptible = rng.normal(0, 2.5, patients)[patient]
+    table["fracture"] = (rng.random(patient.size) < expit(-1.2 - 0.02 * (hu - 110) + susceptible)).astype(int)
     keep = rng.random(patient.size) > 0.07
     return table[keep].reset_index(drop=True)
 

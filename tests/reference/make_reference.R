@@ -241,6 +241,15 @@ for (i in 1:3) {
 put("lme4", "levels", "mixed", "between_sd", value = as.data.frame(VarCorr(mixed))$sdcor[1])
 put("lme4", "levels", "mixed", "within_sd", value = sigma(mixed))
 put("lme4", "levels", "mixed", "log_likelihood", value = logLik(mixed))
+G <- transform(L, hu_sd = (hu - 110) / 30, age_sd = (age - 70) / 8)
+glmm <- glmer(fracture ~ hu_sd + age_sd + (1 | patient), data = G, family = binomial, nAGQ = 15,
+              control = glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5)))
+for (i in 1:3) {
+  term <- c("intercept", "hu_sd", "age_sd")[i]
+  put("lme4", "levels", "mixed_logistic", term, "estimate", value = fixef(glmm)[i])
+  put("lme4", "levels", "mixed_logistic", term, "standard_error", value = sqrt(diag(as.matrix(vcov(glmm))))[i])
+}
+put("lme4", "levels", "mixed_logistic", "between_sd", value = as.data.frame(VarCorr(glmm))$sdcor[1])
 ols <- lm(hu ~ age + level, data = L)
 v <- vcovCL(ols, cluster = L$patient, type = "HC1")
 lg <- glm(fracture ~ hu + age, data = L, family = binomial, control = tight)

@@ -40,6 +40,7 @@ from spongiosa.statistics.linear import linear_regression
 from spongiosa.statistics.logistic import logistic_regression
 from spongiosa.statistics.method_comparison import deming, passing_bablok
 from spongiosa.statistics.mixed import random_intercept_model
+from spongiosa.statistics.mixed_logistic import random_intercept_logistic
 from spongiosa.statistics.partial_auc import partial_auc
 from spongiosa.statistics.repeatability import repeatability
 from spongiosa.statistics.roc import auc_delong, auc_spss, compare_delong
@@ -136,6 +137,9 @@ FUNCTIONS = {
     ),
     "random_intercept_model": lambda x, y, e: random_intercept_model(
         build_design(table(x, y, e), TERMS[:1]), y, np.arange(e.size) // 2
+    ),
+    "random_intercept_logistic": lambda x, y, e: random_intercept_logistic(
+        build_design(table(x, y, e), TERMS), e, np.arange(e.size) // 4
     ),
     "impute": lambda x, y, e: impute(
         table(x, y, e).mask(np.arange(e.size)[:, None] % 5 == np.arange(3)), TERMS, ImputationSettings(2, 2), seed=1

@@ -13,6 +13,7 @@ from spongiosa.statistics.firth import firth_regression
 from spongiosa.statistics.logistic import logistic_regression
 from spongiosa.statistics.logistic_solver import SeparationError, SingularError, separating_columns, solve_logistic
 from spongiosa.statistics.mixed import random_intercept_model
+from spongiosa.statistics.mixed_logistic import random_intercept_logistic
 from spongiosa.statistics.samples import StatisticsError
 from spongiosa.statistics.selection import SelectionRule, fit_or_penalise, select_columns, select_model
 from spongiosa.statistics.terms import (
@@ -266,3 +267,32 @@ def test_patients_who_are_no_more_alike_than_chance_have_no_variance_between_the
     assert "no more alike" in result.reason
     with pytest.raises(StatisticsError, match="two rows"):
         random_intercept_model(design, y, np.arange(250))
+
+
+def test_events_that_cluster_by_chance_only_leave_the_plain_logistic_model(cohort):
+    """Every cluster gets its share of events: the spread ends at 0, the fit is ordinary logistic regression."""
+    design = build_design(cohort, (Linear("age"), Linear("hu_ratio")))
+    plain = logistic_regression(design, cohort["loosening"])
+    clusters = cohort.groupby("loosening").cumcount() % 25
+    mixed = random_intercept_logistic(design, cohort["loosening"], clusters)
+    assert mixed.between_sd == 0.0
+    assert "no more alike" in mixed.reason
+    for ours, other in zip(mixed.coefficients, plain.coefficients, strict=True):
+        # The optimiser stops at a gradient of 1e-6, the curvature comes from differences of 1e-3.
+        assert (ours.estimate, ours.standard_error) == pytest.approx((other.estimate, other.standard_error), rel=1e-4)
+
+
+def test_patients_who_are_all_or_none_have_no_finite_spread(cohort):
+    whole = np.repeat(np.random.default_rng(4).random(50) < 0.4, 5).astype(float)
+    with pytest.raises(StatisticsError, match=r"all events or none|flat"):
+        random_intercept_logistic(build_design(cohort, (Linear("noise"),)), whole, np.repeat(np.arange(50), 5))
+
+
+def test_a_mixed_logistic_model_needs_clusters(cohort):
+    design = build_design(cohort, (Linear("age"),))
+    with pytest.raises(StatisticsError, match="two rows"):
+        random_intercept_logistic(design, cohort["loosening"], np.arange(250))
+    with pytest.raises(StatisticsError, match="no cluster"):
+        random_intercept_logistic(design, cohort["loosening"], [None] * 250)
+    with pytest.raises(StatisticsError, match="cluster labels"):
+        random_intercept_logistic(design, cohort["loosening"], [1, 2])

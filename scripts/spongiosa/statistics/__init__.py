@@ -32,7 +32,7 @@ regression
   selection           univariable, multivariable, final, by a stated rule
   collinearity        VIF, tolerance, condition index
   clustered           cluster-robust errors
-  mixed               random-intercept model
+  mixed               random-intercept model of a number; mixed_logistic: of an event
 prediction
   imputation          chained equations; imputation_draws: one column at a time
   pooling             Rubin's rules

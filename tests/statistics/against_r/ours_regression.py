@@ -8,6 +8,7 @@ from spongiosa.statistics.collinearity import collinearity
 from spongiosa.statistics.firth import firth_regression
 from spongiosa.statistics.logistic import logistic_regression
 from spongiosa.statistics.mixed import random_intercept_model
+from spongiosa.statistics.mixed_logistic import random_intercept_logistic
 from spongiosa.statistics.roc import auc
 from spongiosa.statistics.terms import Category, Linear, RestrictedCubicSpline, build_design, default_knots
 
@@ -103,6 +104,14 @@ def _clustered(rows: pd.DataFrame) -> dict[str, float]:
     fit = clustered_logistic_regression(fracture, rows["fracture"], rows["patient"])
     for row in (fit.intercept, *fit.coefficients):
         named[f"clustered_logistic|{row.name}|standard_error"] = row.standard_error
+    scaled = rows.assign(hu_sd=(rows["hu"] - 110) / 30, age_sd=(rows["age"] - 70) / 8)
+    binary = random_intercept_logistic(
+        build_design(scaled, (Linear("hu_sd"), Linear("age_sd"))), rows["fracture"], rows["patient"]
+    )
+    named["mixed_logistic|between_sd"] = binary.between_sd
+    for row in (binary.intercept, *binary.coefficients):
+        named[f"mixed_logistic|{row.name}|estimate"] = row.estimate
+        named[f"mixed_logistic|{row.name}|standard_error"] = row.standard_error
     clusters = rows["patient"].nunique()
     # robcov leaves out the factor G / (G - 1).
     plain = fit.coefficients[0].standard_error * np.sqrt((clusters - 1) / clusters)
