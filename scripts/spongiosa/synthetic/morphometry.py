@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
 from spongiosa.synthetic.parameters import Sex
 
 THORACIC = tuple(f"T{k}" for k in range(1, 13))
@@ -102,6 +104,50 @@ def dimensions(level: str, sex: Sex, stature_m: float) -> VertebraDimensions:
     stature = stature_m / _REFERENCE_STATURE_M
     shape = {"L6": "L5", "T13": "T12"}.get(level, level)
     return _TABLE[shape].scaled(across=_ACROSS[sex] * stature, along=stature)
+
+
+# Relative standard deviations: of a person about the mean of sex and stature, and of a level about its person
+# (rounded from the tables of Panjabi 1992 and Zhou 2000; discs from Zhou 2000).
+_PERSON_SD = {"body": 0.035, "height": 0.03, "disc": 0.10, "canal": 0.06, "pedicle": 0.09, "process": 0.06}
+_LEVEL_SD = {"body": 0.012, "height": 0.015, "disc": 0.06, "canal": 0.02, "pedicle": 0.04, "process": 0.05}
+_GROUPS = {
+    "superior_width_mm": "body",
+    "inferior_width_mm": "body",
+    "superior_depth_mm": "body",
+    "inferior_depth_mm": "body",
+    "anterior_height_mm": "height",
+    "posterior_height_mm": "height",
+    "disc_height_mm": "disc",
+    "canal_width_mm": "canal",
+    "canal_depth_mm": "canal",
+    "pedicle_width_mm": "pedicle",
+    "pedicle_height_mm": "pedicle",
+    "transverse_span_mm": "process",
+    "spinous_length_mm": "process",
+}
+_ANGLE_SD_DEG = 1.5
+
+
+def individual(sizes: dict[str, VertebraDimensions], seed: int, variation: float) -> dict[str, VertebraDimensions]:
+    """Dimensions of one person: the given means, times random factors per person and per level, cut at two SD.
+
+    `variation` scales the published standard deviations; 0 gives the means. One factor serves all dimensions of a
+    group (widths and depths of the body, heights, ...), so that a vertebra keeps its proportions.
+    """
+    rng = np.random.default_rng(seed)
+    person = {group: _factor(rng, variation * sd) for group, sd in _PERSON_SD.items()}
+    changed = {}
+    for level, size in sizes.items():
+        own = {group: person[group] * _factor(rng, variation * sd) for group, sd in _LEVEL_SD.items()}
+        lengths = {name: getattr(size, name) * own[group] for name, group in _GROUPS.items()}
+        turn = variation * _ANGLE_SD_DEG * float(np.clip(rng.standard_normal(), -2.0, 2.0))
+        angle = size.pedicle_transverse_angle_deg + turn
+        changed[level] = replace(size, **lengths, pedicle_transverse_angle_deg=angle)
+    return changed
+
+
+def _factor(rng: np.random.Generator, relative_sd: float) -> float:
+    return 1.0 + relative_sd * float(np.clip(rng.standard_normal(), -2.0, 2.0))
 
 
 def density_trend(level: str) -> float:

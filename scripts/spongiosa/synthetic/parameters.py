@@ -35,6 +35,9 @@ class PatientParameters:
     bmi_kg_m2: float = 25.0
     """Sets girth and the thickness of the subcutaneous and visceral fat."""
 
+    shape_variation: float = 1.0
+    """Scales the published differences between persons and levels in the skeleton's dimensions; 0 gives the means."""
+
     trabecular_density_mg_cm3: float = 110.0
     level_density_mg_cm3: Mapping[str, float] = field(default_factory=dict)
     marrow_fat_fraction: float = 0.5

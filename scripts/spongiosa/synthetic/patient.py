@@ -79,7 +79,7 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
     p = parameters
     scale = p.stature_m / 1.70
     streams = [int(s.generate_state(1)[0] >> 1) for s in np.random.SeedSequence(seed).spawn(32)]
-    curve = build_spine_curve(p)
+    curve = build_spine_curve(p, streams[6])
     named = {"level_density_mg_cm3": p.level_density_mg_cm3.keys(), "variants": {x.level for x in p.variants}}
     for parameter, levels in named.items():
         unknown = set(levels) - {*curve.levels, "S1"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS, THORACIC, VertebraDimensions, dimensions
+from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS, THORACIC, VertebraDimensions, dimensions, individual
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.pathology import fractured_size
 from spongiosa.synthetic.posture import jittered
@@ -94,12 +94,13 @@ def _coronal_profile(
     return tilt, turn
 
 
-def build_spine_curve(parameters: PatientParameters) -> SpineCurve:
+def build_spine_curve(parameters: PatientParameters, seed: int) -> SpineCurve:
     """Stack bodies and discs on the sacrum; the centre of L3 (of the third lumbar vertebra) becomes the origin."""
     p = parameters
     levels = presacral_levels(p)
     lumbar_count = sum(level.startswith("L") for level in levels)
     sizes = {k: dimensions(_shape_level(k, lumbar_count), p.sex, p.stature_m) for k in levels}
+    sizes = individual(sizes, seed, p.shape_variation)
     sizes = {k: _transitional_disc(size, k, levels, p) for k, size in sizes.items()}
     wedges = _disc_wedges(levels, sizes, p)
     sizes = {k: fractured_size(size, k, p.variants) for k, size in sizes.items()}
