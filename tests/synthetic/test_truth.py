@@ -75,7 +75,7 @@ def test_inset_grows_with_thick_slices_along_the_slice_axis_only(woman, reduced_
 
 
 def test_ellipses_lie_inside_the_inset_section_and_are_large(woman, small_scan):
-    """Points of an ellipse are 5 mm inside the wall; next to the endplates it is as large as the waisted body allows."""
+    """Points of an ellipse are 5 mm inside the wall; near the endplates it nearly fills the waisted body."""
     body = woman.vertebrae["L3"].body
     inner = np.pi * (0.93 * body.half_width_mm - 5.0) * (0.93 * body.half_depth_mm - 5.0)
     for region in ELLIPSES:

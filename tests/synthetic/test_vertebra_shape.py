@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -79,8 +81,7 @@ def test_the_canal_is_free_of_bone(woman):
     for level in ("T12", "L2", "L4"):
         vertebra, size = woman.vertebrae[level], woman.curve.sizes[level]
         middle = vertebra.body.posterior_wall_mm + size.canal_depth_mm / 2.0
-        points = np.array(
-            [[u, middle + v, w] for u in (-6.0, 0.0, 6.0) for v in (-4.0, 0.0, 4.0) for w in (-8.0, 0.0, 8.0)]
-        )
+        places = product((-0.24, 0.0, 0.24), (-0.2, 0.0, 0.2), (-8.0, 0.0, 8.0))
+        points = np.array([(u * size.canal_width_mm, middle + v * size.canal_depth_mm, w) for u, v, w in places])
         u, v, w = points.astype(np.float32).T
         assert (vertebra.distances(Window(u, v, w, 0.0, None, None))[0] > 0.0).all()
