@@ -11,6 +11,7 @@ Source of the encoding: DICOM PS3.5, 7.1 (data elements), 7.5 (sequences), A.1-A
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Literal
@@ -20,6 +21,7 @@ Kind = Literal["text", "decimal", "integer", "short"]
 PREAMBLE_BYTES: Final = 128
 FIRST_READ_BYTES: Final = 8192
 MAXIMUM_HEADER_BYTES: Final = 256 * 2**20
+MAXIMUM_INFLATED_BYTES: Final = 512 * 2**20
 MAXIMUM_VALUE_BYTES: Final = 64 * 2**10
 MAXIMUM_ELEMENTS: Final = 2_000_000
 MAXIMUM_SEQUENCE_DEPTH: Final = 32
@@ -34,6 +36,8 @@ _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
 _PIXEL_TAGS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
+_BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _HEADER = struct.Struct("<HH")
 _SHORT_LENGTH = struct.Struct("<H")
 _LONG_LENGTH = struct.Struct("<I")
@@ -96,7 +100,7 @@ def scan_elements(stream: BinaryIO, size: int, wanted: Mapping[int, tuple[str, K
     if start[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM":
         offset = _scan_meta(window, values)
         syntax = values.get("TransferSyntaxUID", _IMPLICIT_LITTLE)
-        if syntax in ("1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"):
+        if syntax in (_BIG_ENDIAN, _DEFLATED):
             raise OtherEncoding
         is_explicit = syntax != _IMPLICIT_LITTLE
     # Old exports lack the preamble; group 0008 in little endian at the start tells them from other files.
@@ -111,6 +115,28 @@ def scan_elements(stream: BinaryIO, size: int, wanted: Mapping[int, tuple[str, K
         raise OtherEncoding
     pixel_offset, pixel_length = _scan_level(window, offset, is_explicit, wanted, values)
     return Scan(values, pixel_offset, pixel_length)
+
+
+def refuse_inflation(stream: BinaryIO) -> None:
+    """Raises `DamagedDicom` for a deflated file that inflates to more than any image; rewinds the stream.
+
+    The general reader inflates a file as a whole, whatever its size becomes.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    window, values = _Window(stream, size), dict[str, Any]()
+    if window.data[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM":
+        offset = _scan_meta(window, values)
+        if values.get("TransferSyntaxUID") == _DEFLATED:
+            stream.seek(offset)
+            inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), 0
+            waiting = stream.read()
+            while waiting and not inflater.eof:
+                inflated += len(inflater.decompress(waiting, 2**20))
+                waiting = inflater.unconsumed_tail
+                if inflated > MAXIMUM_INFLATED_BYTES:
+                    raise DamagedDicom
+    stream.seek(0)
 
 
 _META: Final[Mapping[int, tuple[str, Kind]]] = {

@@ -14,6 +14,8 @@ from spongiosa.dicom.record import SeriesGeometry
 from spongiosa.outcome import Excluded, Reason
 
 _NOT_A_SCAN: Final = frozenset({"MIP", "MINIP", "PROJECTION", "SCREEN", "SAVE", "DOSE", "VRT", "SSD", "RENDERED"})
+_RESCALE_SLOPES: Final = (1e-3, 100.0)
+_LARGEST_INTERCEPT: Final = 70_000.0
 _HU_TYPES: Final = frozenset({"", "HU", "US"})
 
 
@@ -53,7 +55,18 @@ def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | No
             "The images do not state the rescale intercept, so their values have no Hounsfield scale; export the "
             "original images.",
         )
+    if wanted == "CT" and not all(_has_plausible_rescale(frame) for frame in frames):
+        return Excluded(
+            Reason.HEADER_INCOMPLETE,
+            "The stated rescale slope or intercept is none that a CT scanner writes; export the original images.",
+        )
     return None
+
+
+def _has_plausible_rescale(frame: FrameHeader) -> bool:
+    slope = 1.0 if frame.rescale_slope is None else frame.rescale_slope
+    lowest, highest = _RESCALE_SLOPES
+    return lowest <= slope <= highest and abs(frame.rescale_intercept or 0.0) <= _LARGEST_INTERCEPT
 
 
 def fault_of_size(

@@ -20,7 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from spongiosa.dicom import enhanced
-from spongiosa.dicom.elements import DamagedDicom, Kind, NotDicom, OtherEncoding, Scan, scan_elements
+from spongiosa.dicom.elements import DamagedDicom, Kind, NotDicom, OtherEncoding, Scan, refuse_inflation, scan_elements
 from spongiosa.dicom.sources import Source
 
 #: Elements that are read: keyword -> how its value is written.
@@ -213,7 +213,7 @@ def _scan(stream: BinaryIO, size: int) -> Scan:
     try:
         return scan_elements(stream, size, _WANTED)
     except OtherEncoding:
-        stream.seek(0)
+        refuse_inflation(stream)
         return _read_by_pydicom(stream)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from spongiosa.dicom.codestream import stream_size
+from spongiosa.dicom.elements import refuse_inflation
 from spongiosa.dicom.headers import FrameHeader
+from spongiosa.dicom.isolated import DECODER
 from spongiosa.dicom.sources import Source
 from spongiosa.volume import AIR_HU
 
@@ -31,39 +33,70 @@ class UndecodableFrame(Exception):
 
 
 class FrameReader:
-    """Reads frames; a file with many of them is parsed once as long as they are asked for one after the other."""
+    """Reads frames; a file with many of them is read once as long as they are asked for one after the other."""
 
     def __init__(self) -> None:
         self._source: Source | None = None
+        self._pixel_data = b""
         self._dataset: Dataset | None = None
 
     def stored_values(self, frame: FrameHeader) -> NDArray[Any]:
         """Stored integers of one frame, shape (rows, columns).  Raises `UndecodableFrame`."""
-        if frame.transfer_syntax in _PLAIN_SYNTAXES and frame.pixel_length is not None:
-            return _plain_values(frame)
         try:
-            with _quiet_decoders():
-                values = pixel_array(self._opened(frame.source), index=frame.frame)
+            if frame.pixel_offset is None:
+                values = self._of_other_encoding(frame)
+            elif frame.pixel_length is not None:
+                values = _plain_values(frame)
+            else:
+                values = self._of_compressed(frame)
         except Exception as error:  # decoders raise nearly every type there is on damaged data
             raise UndecodableFrame from error
         if values.shape != (frame.rows, frame.columns):
             raise UndecodableFrame
         return values
 
-    def _opened(self, source: Source) -> Dataset:
-        if self._dataset is None or source != self._source:
-            with source.opened() as stream:
+    def _of_compressed(self, frame: FrameHeader) -> NDArray[Any]:
+        if frame.source != self._source:
+            with frame.source.opened() as stream:
+                stream.seek(frame.pixel_offset or 0)
+                self._pixel_data = stream.read()
+            self._source = frame.source
+        compressed = get_frame(self._pixel_data, frame.frame, number_of_frames=frame.frames_in_file)
+        stated = stream_size(compressed, frame.transfer_syntax)
+        if stated and (stated.rows, stated.columns, stated.components) != (frame.rows, frame.columns, 1):
+            raise UndecodableFrame
+        if stated and stated.bits > (frame.bits_allocated or 0):
+            raise UndecodableFrame
+        options: dict[str, Any] = {
+            "number_of_frames": 1,
+            "rows": frame.rows,
+            "columns": frame.columns,
+            "samples_per_pixel": 1,
+            "photometric_interpretation": "MONOCHROME2",
+            "bits_allocated": frame.bits_allocated,
+            "bits_stored": frame.bits_stored or frame.bits_allocated,
+            "pixel_representation": frame.pixel_representation,
+            "pixel_keyword": "PixelData",
+        }
+        return DECODER.decode(compressed, frame.transfer_syntax, options)
+
+    def _of_other_encoding(self, frame: FrameHeader) -> NDArray[Any]:
+        """Big endian and deflated files, which are rare enough to be read as a whole by the general reader."""
+        if self._dataset is None or frame.source != self._source:
+            with frame.source.opened() as stream:
+                refuse_inflation(stream)
                 self._dataset = pydicom.dcmread(stream, force=True)
-            if "TransferSyntaxUID" not in self._dataset.file_meta:
-                self._dataset.file_meta.TransferSyntaxUID = _uncompressed_syntax(self._dataset)
-            self._source = source
-        return self._dataset
+            self._source = frame.source
+        if self._dataset.file_meta.TransferSyntaxUID.is_compressed:
+            raise UndecodableFrame  # only the isolated decoder may decode what is compressed
+        values: NDArray[Any] = pixel_array(self._dataset, index=frame.frame)
+        return values
 
 
 def _plain_values(frame: FrameHeader) -> NDArray[Any]:
     """Pixels that are stored as they are, little endian, straight from their place in the file."""
     assert frame.rows and frame.columns and frame.pixel_offset is not None and frame.pixel_length is not None
-    if frame.bits_allocated not in (8, 16, 32):
+    if frame.bits_allocated not in (8, 16, 32) or frame.transfer_syntax not in _PLAIN_SYNTAXES:
         raise UndecodableFrame
     dtype = np.dtype(f"<{'i' if frame.pixel_representation == 1 else 'u'}{frame.bits_allocated // 8}")
     count = frame.rows * frame.columns
@@ -89,23 +122,6 @@ def _without_unused_bits(values: NDArray[Any], frame: FrameHeader) -> NDArray[An
     if below == 0 and frame.pixel_representation == 0 and int(values.max(initial=0)) < 1 << stored:
         return values
     return (values << above) >> (above + below)
-
-
-def _uncompressed_syntax(dataset: Dataset) -> UID:
-    """What a file without meta header was read as; compressed data always come with one."""
-    is_implicit, is_little = dataset.original_encoding
-    if is_implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
-
-
-@contextmanager
-def _quiet_decoders() -> Iterator[None]:
-    import gdcm
-
-    gdcm.Trace.WarningOff()
-    gdcm.Trace.ErrorOff()
-    yield
 
 
 def hounsfield(stored: NDArray[Any], frame: FrameHeader) -> Int16Array:

@@ -17,6 +17,9 @@ SAME_POSITION_MM: Final = 0.01
 SAME_ORIENTATION: Final = 1e-3
 """Largest difference of a direction cosine within one orientation: 0.06 degrees, 0.3 mm at the edge of 500 mm."""
 SAME_PIXEL_SPACING_MM: Final = 1e-3
+PIXEL_SPACING_RANGE_MM: Final = (0.01, 20.0)
+FURTHEST_POSITION_MM: Final = 1e5
+"""Scanners count from some point of their own, but not from 100 m away."""
 USUAL_SPACING_TOLERANCE_MM: Final = 0.1
 """Unevenness that a header's rounding explains; the default of convert.spacing_tolerance_mm."""
 
@@ -179,10 +182,17 @@ def _require_geometry(frames: Sequence[FrameHeader]) -> None:
                 f"{lacking} of {len(frames)} images do not state the {sentence}; export the series again from the "
                 "archive, not from a converted copy.",
             )
-    first = frames[0]
-    assert first.pixel_spacing_mm and first.rows is not None and first.columns is not None
-    if min(*first.pixel_spacing_mm, first.rows, first.columns) <= 0:
-        raise Excluded(Reason.HEADER_INCOMPLETE, "The stated matrix or pixel spacing is not positive.")
+    if any(min(frame.rows or 0, frame.columns or 0) < 1 for frame in frames):
+        raise Excluded(Reason.HEADER_INCOMPLETE, "The stated number of rows or columns is zero.")
+    spacings = np.array([frame.pixel_spacing_mm for frame in frames])
+    positions = np.array([frame.position_mm for frame in frames])
+    low, high = PIXEL_SPACING_RANGE_MM
+    if spacings.min() < low or spacings.max() > high or np.abs(positions).max() > FURTHEST_POSITION_MM:
+        raise Excluded(
+            Reason.HEADER_INCOMPLETE,
+            f"The stated pixel spacing (up to {spacings.max():.3g} mm) or position (up to "
+            f"{np.abs(positions).max():.3g} mm) is none of a patient in a scanner; export the original images.",
+        )
 
 
 def _require_one_matrix(frames: Sequence[FrameHeader]) -> None:
