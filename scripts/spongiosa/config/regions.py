@@ -107,10 +107,10 @@ class PedicleSettings(Section):
     """The pedicle (region B)."""
 
     margin_mm: float = Field(
-        2.0,
+        2.5,
         ge=0,
         le=6,
-        description="Inset from the outer surface of the pedicle: its cortex and 1 mm. [mm]",
+        description="Inset from the outer surface of the pedicle: its cortex of about 1.5 mm and 1 mm. [mm]",
     )
     length_mm: float = Field(8.0, ge=2, le=20, description="Length along the pedicle's axis, about its isthmus. [mm]")
 
@@ -121,11 +121,11 @@ class TrajectorySettings(Section):
     diameter_mm: float = Field(6.5, ge=3, le=10, description="Diameter of the cylinder: that of the screw. [mm]")
     length_mm: float = Field(45.0, ge=20, le=70, description="Length from entry to tip: that of the screw. [mm]")
     margin_mm: float = Field(
-        2.0,
+        0.0,
         ge=0,
         le=6,
-        description="Inset of the trajectory from the outer surface of the vertebra, so that entry and pedicle walls "
-        "do not count. [mm]",
+        description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out; 0 keeps "
+        "the whole cylinder, with the cortex that the screw meets. [mm]",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import unit_vector
@@ -28,8 +29,14 @@ AREA_LIMITS_MM2 = (15.0, 450.0)
 FIT_HALF_LENGTH_MM = 6.0
 #: Sections larger than the narrowest by this factor belong to body or lamina.
 FLARE = 1.10
-#: Fewer sections, 1 mm apart, give no direction.
-SHORTEST_TRUNK = 3
+#: Sections, 1 mm apart, that are used on either side of the narrowest where the pedicle flares at once.
+SHORTEST_ARM = 2
+#: Sections are cut off this far outside the narrowest one, so that a flare pulls their centres little.  [mm]
+WINDOW_MM = 1.5
+#: A line that is turned further from the antero-posterior direction, or up or down, is no pedicle.
+LARGEST_ANGLE_DEG, LARGEST_SAGITTAL_ANGLE_DEG = 50.0, 25.0
+#: An isthmus that moves further from where the coronal sections show it is another bone's.  [mm]
+LARGEST_DRIFT_MM = 6.0
 _ITERATIONS = 5
 
 
@@ -69,14 +76,19 @@ def _find(vertebra: VertebralBody, body: VertebralBody, sign: float) -> Pedicle 
         isthmus = trunk.mean(axis=0)
         _, _, lines = np.linalg.svd(trunk - isthmus)
         direction = unit_vector(lines[0] * np.sign(lines[0] @ direction))
-    section = _section(vertebra, isthmus, direction, frame.left)
+    forwards, upwards = -direction @ frame.posterior, abs(direction @ frame.superior)
+    is_turned_away = forwards < np.cos(np.deg2rad(LARGEST_ANGLE_DEG)) or upwards > np.sin(
+        np.deg2rad(LARGEST_SAGITTAL_ANGLE_DEG)
+    )
+    has_drifted = np.linalg.norm(isthmus - start) > LARGEST_DRIFT_MM
+    section = None if is_turned_away or has_drifted else _section(vertebra, isthmus, direction, frame.left)
     return None if section is None else Pedicle(isthmus, direction, section)
 
 
 def _trunk(
     vertebra: VertebralBody, isthmus_mm: FloatArray, direction: FloatArray, left: FloatArray
 ) -> FloatArray | None:
-    """Centres of the sections across `direction` about the narrowest one, LPS, shape (n, 3), n >= 3.
+    """Centres of the sections across `direction` about the narrowest one, LPS, shape (n, 3).
 
     The run ends where the pedicle flares into body or lamina, whose sections pull the centre away from the axis.
     """
@@ -90,8 +102,11 @@ def _trunk(
     before, after = np.flatnonzero(is_flare[:narrowest]), np.flatnonzero(is_flare[narrowest:])
     first = int(before[-1]) + 1 if before.size else 0
     last = narrowest + int(after[0]) if after.size else len(offsets)
-    centres = [_centroid(section) for section in sections[first:last] if section is not None]
-    return np.stack(centres) if len(centres) >= SHORTEST_TRUNK else None
+    if last - first <= SHORTEST_ARM:
+        first, last = max(narrowest - SHORTEST_ARM, 0), narrowest + SHORTEST_ARM + 1
+    window = sections[narrowest].signed_mm > -WINDOW_MM  # type: ignore[union-attr]
+    centres = [_centroid(section, window) for section in sections[first:last] if section is not None]
+    return np.stack(centres) if len(centres) > SHORTEST_ARM else None
 
 
 def _isthmus_of_coronal_sections(vertebra: VertebralBody, body: VertebralBody, sign: float) -> FloatArray | None:
@@ -136,6 +151,7 @@ def _section(
     return PlanarArea.of(axes, grid, grid, parts == label)
 
 
-def _centroid(section: PlanarArea) -> FloatArray:
-    rows, columns = np.nonzero(section.signed_mm > 0)
+def _centroid(section: PlanarArea, window: NDArray[np.bool_]) -> FloatArray:
+    """Centre of the part of a section that lies inside the window."""
+    rows, columns = np.nonzero((section.signed_mm > 0) & window)
     return np.asarray(section.axes.points_mm(section.u_mm[columns], section.v_mm[rows]).mean(axis=0))

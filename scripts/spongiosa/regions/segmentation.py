@@ -17,13 +17,31 @@ HALF_COVERED = 0.5
 
 #: Colour of each region (red, green, blue in 0-1); distinguishable for colour-blind readers where regions meet.
 #: Source: Okabe and Ito, Color universal design, 2008.
+BLUE, ORANGE, SKY, GREEN = (0.0, 0.45, 0.7), (0.9, 0.6, 0.0), (0.34, 0.71, 0.91), (0.0, 0.62, 0.45)
+VERMILLION, PURPLE, YELLOW, GREY = (0.84, 0.37, 0.0), (0.8, 0.47, 0.65), (0.94, 0.89, 0.26), (0.7, 0.7, 0.7)
 COLOURS: dict[str, tuple[float, float, float]] = {
-    "ellipse_superior": (0.0, 0.45, 0.7),
-    "ellipse_mid": (0.9, 0.6, 0.0),
-    "ellipse_inferior": (0.34, 0.71, 0.91),
-    "body_trabecular": (0.0, 0.62, 0.45),
+    "ellipse_superior": BLUE,
+    "ellipse_mid": ORANGE,
+    "ellipse_inferior": SKY,
+    "shape_oval": VERMILLION,
+    "shape_round": YELLOW,
+    "shape_front": GREY,
+    "shape_left": PURPLE,
+    "shape_right": SKY,
+    "body_trabecular": GREEN,
+    "body_central": PURPLE,
+    "pedicle": YELLOW,
+    "trajectory": VERMILLION,
+    "trajectory_rectangle": ORANGE,
+    "endplate_superior": BLUE,
+    "endplate_inferior": SKY,
+    "quadrant_anterior_left": VERMILLION,
+    "quadrant_anterior_right": ORANGE,
+    "quadrant_posterior_left": YELLOW,
+    "quadrant_posterior_right": GREY,
+    "body_whole": GREY,
 }
-OTHER_COLOUR = (0.8, 0.47, 0.65)
+OTHER_COLOUR = PURPLE
 
 
 def write_segmentation(regions: RegionSet, path: Path) -> None:

@@ -24,8 +24,8 @@ STEP_MM = 0.25
 def place_trajectories(site: Site) -> list[Region]:
     """Cylinder and rectangle along the screw of each side, or along the pedicle's axis where no screw is given.
 
-    The anatomical axis enters where the line through the pedicle leaves the bone behind it.  Both regions keep
-    `trajectory.margin_mm` from the outer surface of the vertebra, so that entry and pedicle walls do not count.  The
+    The anatomical axis enters where the line through the pedicle leaves the bone behind it.  With a
+    margin, both regions leave out what lies near the outer surface of the vertebra (entry and pedicle walls).  The
     rectangle lies in the plane of the axis and the transverse direction, as it is drawn on an oblique axial image.
     Source: region C of study 002, screw-trajectory HU of study 003.
     """
@@ -54,7 +54,8 @@ def _place(site: Site, side: str, axis: BoneAxis | None) -> list[Region]:
         return [site.missing(name, Reason.FRAME_UNCERTAIN, detail, side=side) for name in NAMES]
     settings, grid = site.settings.trajectory, site.body.grid
     cylinder = Cylinder(axis.entry_mm, axis.direction, settings.length_mm, settings.diameter_mm / 2)
-    inside = Intersection((cylinder, Inside(site.vertebra, settings.margin_mm)))
+    clear_of_cortex = (Inside(site.vertebra, settings.margin_mm),) if settings.margin_mm > 0 else ()
+    inside = Intersection((cylinder, *clear_of_cortex))
     left = site.body.frame.left
     across = unit_vector(left - (left @ axis.direction) * axis.direction)
     plane = PlaneAxes(axis.entry_mm, across, -axis.direction)

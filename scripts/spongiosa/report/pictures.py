@@ -24,13 +24,25 @@ if TYPE_CHECKING:
 WINDOW_HU = (-450.0, 1050.0)
 
 LONG_VIEW_HALF_WIDTH_MM, LONG_VIEW_MARGIN_MM, LONG_VIEW_PIXEL_MM = 55.0, 28.0, 0.6
-AXIAL_HALF_SIZE_MM, AXIAL_PIXEL_MM = 42.0, 0.4
+AXIAL_HALF_SIZE_MM, AXIAL_PIXEL_MM = 42.0, 0.45
 ENDPLATE_HALF_LINE_MM = 20.0
+
+#: Regions that each kind of view shows; together, every region but whole bodies, whose outline is always drawn.
+SAGITTAL_REGIONS = ("ellipse_superior", "ellipse_mid", "ellipse_inferior", "body_trabecular")
+CORONAL_REGIONS = ("body_trabecular", "endplate_superior", "endplate_inferior", "body_central")
+MID_SLICE_REGIONS = (
+    *("ellipse_mid", "shape_oval", "shape_round", "shape_front", "shape_left", "shape_right"),
+    "body_trabecular",
+)
+PEDICLE_REGIONS = (
+    *("trajectory", "pedicle"),
+    *("quadrant_anterior_left", "quadrant_anterior_right", "quadrant_posterior_left", "quadrant_posterior_right"),
+)
 
 BODY_OUTLINE = (1.0, 1.0, 1.0)
 ENDPLATE_COLOUR = "#f0e442"
 ROWS = 3
-SIZE_INCHES, DPI = (12.6, 8.6), 100
+SIZE_INCHES, DPI = (15.0, 8.6), 100
 
 
 def draw_review(
@@ -51,27 +63,32 @@ def draw_review(
         draw_middle_planes(volume, path, title, "No vertebra has an anatomical frame.")
         return
     figure = _figure(title)
-    _legend(figure, regions)
     centres = np.stack([_frame(vertebra).centre_mm for vertebra in framed])
     top, bottom = _vertical_range(volume, centres)
-    for column, (name, across) in enumerate((("Sagittal", POSTERIOR), ("Coronal", LEFT))):
+    long_views = (("Sagittal", POSTERIOR, SAGITTAL_REGIONS), ("Coronal", LEFT, CORONAL_REGIONS))
+    for column, (name, across, long_shown) in enumerate(long_views):
         view = along_the_spine(centres, top, bottom, across, LONG_VIEW_HALF_WIDTH_MM, LONG_VIEW_PIXEL_MM)
-        axes = _panel(figure, 0.005 + 0.300 * column, 0.01, 0.295, 0.90)
-        _show(axes, view, volume, bodies, regions, f"{name}, along the spine")
+        axes = _panel(figure, 0.005 + 0.215 * column, 0.01, 0.21, 0.92)
+        _show(axes, view, volume, bodies, regions, long_shown, f"{name}, along the spine")
         _mark_levels(axes, view, framed, across)
         _orientation(axes, *(("A", "P") if across is POSTERIOR else ("R", "L")))
         _scale_bar(axes, view, 50.0)
     measured = [vertebra for vertebra in framed if any(region.level == vertebra.level for region in regions)]
     measured = measured or framed
-    columns = max(2, -(-len(measured) // ROWS))
-    width, height = 0.39 / columns, 0.93 / ROWS
-    for number, vertebra in enumerate(measured[: columns * ROWS]):
-        row, column = divmod(number, columns)
-        axes = _panel(figure, 0.608 + column * width, 0.935 - (row + 1) * height, width - 0.006, height - 0.025)
-        view = _axial_view(vertebra, regions, volume)
-        _show(axes, view, volume, bodies, regions, _axial_title(vertebra, regions, volume))
-        _orientation(axes, "R", "L")
-        _scale_bar(axes, view, 20.0)
+    pairs = max(2, -(-len(measured) // ROWS))
+    width, height = 0.565 / pairs, 0.95 / ROWS
+    for number, vertebra in enumerate(measured):
+        row, pair = divmod(number, pairs)
+        left, bottom_edge = 0.434 + pair * width, 0.955 - (row + 1) * height
+        views = (
+            (_mid_slice_view(vertebra, regions, volume), MID_SLICE_REGIONS, _level_title(vertebra, regions, volume)),
+            (_pedicle_view(vertebra, regions, volume), PEDICLE_REGIONS, f"{vertebra.level}   pedicles"),
+        )
+        for column, (view, shown, heading) in enumerate(views):
+            axes = _panel(figure, left + column * width / 2, bottom_edge, width / 2 - 0.004, height - 0.028)
+            _show(axes, view, volume, bodies, regions, shown, heading)
+            _orientation(axes, "R", "L")
+            _scale_bar(axes, view, 20.0)
     _save(figure, path)
 
 
@@ -112,26 +129,40 @@ def _vertical_range(volume: Volume, centres: FloatArray) -> tuple[float, float]:
     return top, max(float(ends.min()), float(centres[:, 2].min()) - LONG_VIEW_MARGIN_MM)
 
 
-def _axial_view(vertebra: Vertebra, regions: RegionSet, volume: Volume) -> Reformat:
+def _mid_slice_view(vertebra: Vertebra, regions: RegionSet, volume: Volume) -> Reformat:
     """The slice of the mid-height ellipse, or the plane across the middle of the body."""
     frame = _frame(vertebra)
-    middle = _region_weights(regions, vertebra.level, "ellipse_mid")
     plane = next((region.plane for region in regions if region.level == vertebra.level and region.plane), "axial")
     left, posterior = (frame.left, frame.posterior) if plane == "endplate" else (LEFT, POSTERIOR)
-    centre = frame.centre_mm.copy()
-    if middle is not None:
-        voxels = np.stack(np.unravel_index(middle.indices, volume.geometry.shape), axis=-1)
-        on_slice = volume.geometry.points_mm(voxels).mean(axis=0)
+    centre = frame.centre_mm
+    ellipse = _centroids(regions, vertebra.level, "ellipse_mid", volume)
+    if ellipse:
         normal = np.cross(left, posterior)
-        centre = centre + ((on_slice - centre) @ normal) * normal
+        centre = centre + ((ellipse[0] - centre) @ normal) * normal
     return across_the_spine(centre + 12.0 * posterior, left, posterior, AXIAL_HALF_SIZE_MM, AXIAL_PIXEL_MM)
+
+
+def _pedicle_view(vertebra: Vertebra, regions: RegionSet, volume: Volume) -> Reformat:
+    """The plane across the vertebra, parallel to its middle plane, at the height of its pedicles."""
+    frame = _frame(vertebra)
+    pedicles = _centroids(regions, vertebra.level, "pedicle", volume)
+    height = float(np.mean([frame.to_local_mm(point)[2] for point in pedicles])) if pedicles else 0.0
+    centre = frame.to_lps_mm(np.array([0.0, 12.0, height]))
+    return across_the_spine(centre, frame.left, frame.posterior, AXIAL_HALF_SIZE_MM, AXIAL_PIXEL_MM)
+
+
+def _centroids(regions: RegionSet, level: str, name: str, volume: Volume) -> list[FloatArray]:
+    """Centres of a region of a level, one per side, LPS."""
+    found = [weights for region, weights in regions.placed() if (region.level, region.name) == (level, name)]
+    voxels = [np.stack(np.unravel_index(weights.indices, volume.geometry.shape), axis=-1) for weights in found]
+    return [volume.geometry.points_mm(each).mean(axis=0) for each in voxels]
 
 
 def _region_weights(regions: RegionSet, level: str, name: str) -> VoxelWeights | None:
     return next((weights for region, weights in regions.placed() if (region.level, region.name) == (level, name)), None)
 
 
-def _axial_title(vertebra: Vertebra, regions: RegionSet, volume: Volume) -> str:
+def _level_title(vertebra: Vertebra, regions: RegionSet, volume: Volume) -> str:
     trabecular = _region_weights(regions, vertebra.level, "body_trabecular")
     if trabecular is None:
         reasons = [region.reason for region in regions if region.level == vertebra.level and region.reason is not None]
@@ -160,21 +191,20 @@ def _panel(figure: Figure, left: float, bottom: float, width: float, height: flo
     return axes
 
 
-def _legend(figure: Figure, regions: RegionSet) -> None:
-    """Names of the regions in their colours."""
-    names = list(dict.fromkeys(region.name for region, _ in regions.placed()))
-    place = 0.24
-    for name in names:
-        figure.text(place, 0.983, name, color=COLOURS.get(name, OTHER_COLOUR), fontsize=8, va="top")
-        place += 0.006 * len(name) + 0.012
-
-
-def _show(axes: Axes, view: Reformat, volume: Volume, bodies: Volume, regions: RegionSet, title: str) -> None:
+def _show(
+    axes: Axes,
+    view: Reformat,
+    volume: Volume,
+    bodies: Volume,
+    regions: RegionSet,
+    shown: tuple[str, ...],
+    title: str,
+) -> None:
     picture = _windowed(view.image(volume))
     labels = view.labels(bodies)
     for label in np.unique(labels[labels > 0]):
         _draw_outline(picture, labels == label, BODY_OUTLINE, opacity=0.45)
-    for _, name, mask in view.region_masks(regions, volume):
+    for name, mask in view.region_masks(regions, volume, shown):
         _draw_outline(picture, mask, COLOURS.get(name, OTHER_COLOUR), opacity=1.0)
     axes.imshow(picture, interpolation="nearest")
     axes.set_title(title, color="white", fontsize=9, loc="left", pad=3)

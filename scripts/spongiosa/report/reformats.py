@@ -39,18 +39,20 @@ class Reformat:
         shown = labels.voxels[tuple(np.moveaxis(voxels, -1, 0))]
         return np.where(is_inside, shown, 0)
 
-    def region_masks(self, regions: RegionSet, volume: Volume) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-        """Level, name and pixels of each region that the view cuts (voxels at least half covered)."""
+    def region_masks(
+        self, regions: RegionSet, volume: Volume, names: tuple[str, ...]
+    ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Name and pixels of each region that the view cuts (voxels at least half covered), default variant only."""
         voxels, is_inside = self._nearest(volume)
         flat = np.ravel_multi_index(tuple(np.moveaxis(voxels, -1, 0)), volume.geometry.shape)
         for region, weights in regions.placed():
             members = np.sort(weights.indices[weights.weights >= 0.5])
-            if members.size == 0:
+            if region.name not in names or region.variant != "default" or members.size == 0:
                 continue
             place = np.minimum(np.searchsorted(members, flat), members.size - 1)
             mask = is_inside & (members[place] == flat)
             if mask.any():
-                yield region.level, region.name, mask
+                yield region.name, mask
 
     def pixel_of(self, point_mm: FloatArray) -> tuple[float, float]:
         """Row and column of the pixel nearest to a point, LPS."""
