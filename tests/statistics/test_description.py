@@ -103,3 +103,18 @@ def test_standardised_difference_of_two_shares_equals_the_textbook_form():
     assert standardised_difference_of_shares([1.0, 0.0], [1.0, 0.0]) == 0.0
     with pytest.raises(StatisticsError, match="infinite"):
         standardised_difference_of_shares([1.0, 0.0], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", "object"])
+def test_categories_may_come_in_any_dtype(dtype):
+    summary = summarise_categorical(pd.Series(["m", "f", None, "f"], dtype=dtype), categories=["m", "f", "x"])
+    assert [row.count for row in summary.categories] == [1, 2, 0]
+
+
+def test_true_and_false_are_categories_too():
+    summary = summarise_categorical(pd.Series([True, False, None], dtype="boolean"))
+    assert [(row.category, row.count) for row in summary.categories] == [("False", 1), ("True", 1)]
+
+
+def test_a_nullable_boolean_is_a_number_for_who_needs_one():
+    assert summarise_numeric(pd.Series([True, False, None, True], dtype="boolean")).mean == pytest.approx(2 / 3)

@@ -172,3 +172,12 @@ def test_a_group_without_any_value_of_a_variable_has_a_reason():
     table = pd.DataFrame({"pbq": [1.0, 2.0, np.nan, np.nan]})
     row = baseline_table(table, ["a", "a", "b", "b"], numeric=["pbq"])[0]
     assert "0 observed" in row.reason
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", "object"])
+def test_groups_and_categories_of_any_dtype_make_the_same_baseline_table(cohort, dtype):
+    table = cohort.assign(sex=cohort["sex"].astype(dtype))
+    group = cohort["loosened"].map({0: "stable", 1: "loosened"}).astype(dtype)
+    plain = baseline_table(cohort, cohort["loosened"], numeric=["age"], categorical={"sex": None})
+    typed = baseline_table(table, group, numeric=["age"], categorical={"sex": None})
+    assert [row.p_value for row in typed] == pytest.approx([row.p_value for row in plain], rel=1e-12)

@@ -35,7 +35,7 @@ regression
   mixed               random-intercept model of a number; mixed_logistic: of an event
 prediction
   imputation          chained equations; imputation_draws: one column at a time
-  pooling             Rubin's rules
+  pooling             Rubin's rules; pooled_regression: logistic regression and selection on imputed data, pooled AUC
   development         impute, select, fit and pool as one procedure
   validation          optimism bootstrap of the procedure
   calibration         Hosmer-Lemeshow, calibration in the large and slope, Brier; calibration_curve: smooth curve

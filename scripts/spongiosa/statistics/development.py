@@ -13,8 +13,10 @@ import pandas as pd
 from scipy.special import expit
 
 from spongiosa.statistics.imputation import ImputationSettings, column_methods, impute_numbers
+from spongiosa.statistics.logistic import LogisticCoefficient
 from spongiosa.statistics.logistic_solver import SingularError
-from spongiosa.statistics.pooling import DegreesOfFreedom, Pooled, pool
+from spongiosa.statistics.pooled_regression import PooledTermTest, pool_coefficients, pool_terms
+from spongiosa.statistics.pooling import DegreesOfFreedom, Pooled
 from spongiosa.statistics.samples import BoolArray, FloatArray, IntArray, StatisticsError, Values, as_events, as_floats
 from spongiosa.statistics.selection import SelectionRule, fit_each, select_columns
 from spongiosa.statistics.terms import Category, Term, expand_terms, numeric_matrix, term_positions
@@ -69,14 +71,16 @@ class Developed:
 
 @dataclass(frozen=True)
 class DevelopedModel:
-    """The model for the report: pooled log odds ratios of the selected columns, intercept first.
+    """The model for the report: odds ratios of the selected columns, pooled over imputations, intercept first.
 
     `linear_predictor` (n,) is each patient's mean over the imputations, `probability` its expit; `rows` (n_total,)
-    marks the rows used.  With complete rows (m = 1) `pooled` is empty and `estimates`, `standard_errors` speak.
+    marks the rows used.  With complete rows (m = 1) `pooled` is empty.
     """
 
     columns: tuple[str, ...]
     terms: tuple[str, ...]
+    coefficients: tuple[LogisticCoefficient, ...]
+    term_tests: tuple[PooledTermTest, ...]
     estimates: FloatArray
     standard_errors: FloatArray
     pooled: tuple[Pooled, ...]
@@ -169,25 +173,20 @@ def develop_model(
     developed = develop(prepared.numbers, prepared.events, procedure, np.random.default_rng(seed))
     columns = tuple(column for term in procedure.terms for column in term.columns)
     positions = term_positions(procedure.terms)
-    chosen_terms = sorted({int(positions[column]) for column in developed.selected})
+    chosen = sorted({int(positions[column]) for column in developed.selected})
+    kept = tuple(procedure.terms[position] for position in chosen)
     m, n = developed.designs.shape[:2]
-    variances = np.array([np.diag(covariance) for covariance in developed.covariances])
-    pooled: tuple[Pooled, ...] = ()
-    errors = np.sqrt(variances[0])
-    if m > 1:
-        complete_df = float(n - developed.estimates.shape[1])
-        pooled = tuple(
-            pool(developed.estimates[:, j], variances[:, j], complete_df=complete_df, df=df, confidence=confidence)
-            for j in range(developed.estimates.shape[1])
-        )
-        errors = np.array([result.standard_error for result in pooled])
+    names = ("intercept", *(columns[column] for column in developed.selected))
+    coefficients, pooled = pool_coefficients(names, developed.estimates, developed.covariances, n, df, confidence)
     predictors = developed.linear_predictors(developed.designs)
     mean_predictor = predictors.mean(axis=0)
     return DevelopedModel(
-        columns=("intercept", *(columns[column] for column in developed.selected)),
-        terms=tuple(procedure.terms[position].name for position in chosen_terms),
-        estimates=developed.estimates.mean(axis=0),
-        standard_errors=errors,
+        columns=names,
+        terms=tuple(term.name for term in kept),
+        coefficients=coefficients,
+        term_tests=pool_terms(kept, developed.estimates, developed.covariances),
+        estimates=np.array([row.estimate for row in coefficients]),
+        standard_errors=np.array([row.standard_error for row in coefficients]),
         pooled=pooled,
         linear_predictor=mean_predictor,
         probability=expit(mean_predictor),

@@ -56,7 +56,7 @@ def passing_bablok(first: Values, second: Values, *, confidence: float = 0.95) -
     """Passing and Bablok's regression: the shifted median of the slopes of all pairs of points.
 
     Slopes of -1 and of identical points are left out; the median is shifted by K, the number of slopes below -1.
-    Memory grows with n^2: 5,000 pairs of values need 200 MB.  Complete pairs are used.
+    Memory grows with n^2: 5,000 patients need about 700 MB.  Complete pairs are used.
     Source: Passing and Bablok, J Clin Chem Clin Biochem 21 (1983) 709-720.
     Raises `StatisticsError` with fewer than 3 pairs, when a method is constant, or when the methods run against each
     other, so that the shift leaves the list of slopes.
