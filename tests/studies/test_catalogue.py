@@ -50,7 +50,7 @@ def test_a_study_of_its_cohort_is_complete_and_named_after_its_section(name: str
     assert "nan" not in "".join(table.printed.to_csv() for table in result.tables)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "hu_dxa_concordance"])
 def test_the_same_patients_give_the_same_folder(name: str, tmp_path: Path) -> None:
     folders = []
     for run in ("first", "second"):

@@ -16,6 +16,7 @@ from spongiosa.report import theme
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
 from spongiosa.report.study_files import AUDIT_NAME, PRINTED_SUFFIX
 from spongiosa.statistics.samples import StatisticsError
+from spongiosa.studies.workbook import write_workbook
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -53,9 +54,10 @@ def attempt(
 def write_study(result: StudyResult, folder: Path) -> list[Path]:
     """Write a result below `folder` and return the files; equal results give equal bytes.
 
-    Per table `<key>.csv` and `.parquet` (unrounded) and `<key>_printed.csv` (as the report shows it); per figure
-    `<key>.svg`, and `<key>.csv` and `.parquet` with the numbers drawn; `audit.json` with titles, captions, notes,
-    methods, headline and the audit.  Missing numbers are empty in CSV and null in JSON and Parquet.
+    Per table `<key>.csv` and `.parquet` (unrounded) and `<key>_printed.csv` (as the report shows it), all of them in
+    `<study>.xlsx`; per figure `<key>.svg` and `.png` (300 dpi), and `<key>.csv` and `.parquet` with the numbers drawn;
+    `audit.json` with titles, captions, notes, methods, headline and the audit.  Missing numbers are empty in CSV and
+    XLSX and null in JSON and Parquet.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -66,7 +68,12 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
         written += _write_frame(figure.data, folder, figure.key)
         path = folder / f"{figure.key}.svg"
         path.write_text(theme.svg_text(figure.figure, f"{result.name}/{figure.key}"), encoding="utf-8")
-        written.append(path)
+        picture = folder / f"{figure.key}.png"
+        picture.write_bytes(theme.png_bytes(figure.figure))
+        written += [path, picture]
+    workbook = folder / f"{result.name}.xlsx"
+    write_workbook(result.title, result.tables, workbook)
+    written.append(workbook)
     path = folder / AUDIT_NAME
     path.write_text(
         json.dumps(_description(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
