@@ -12,9 +12,9 @@ from snakemake.logging import logger
 from spongiosa.code_identity import code_hash
 from spongiosa.cohort.faults import InputFaults
 from spongiosa.cohort.plan import (
+    begin_run,
     clinical_table,
     plan_cohort,
-    record_plan,
     recorded_plan,
     table_fingerprint,
 )
@@ -44,15 +44,12 @@ try:
     if workflow.is_main_process:
         PLAN = plan_cohort(CONFIGURATION)
         clinical_table(CONFIGURATION, {row.patient_id for row in PLAN.rows})
-        if not workflow.dryrun:
-            record_plan(PLAN)
     else:
         PLAN = recorded_plan(CONFIGURATION)
 except (ConfigurationError, InputFaults) as fault:
     raise WorkflowError(str(fault)) from None
 
-ROWS_OF_UNIT = PLAN.rows_of_unit
-UNITS = list(ROWS_OF_UNIT)
+UNITS = PLAN.units
 STUDIES = enabled_studies(CONFIGURATION)
 
 if workflow.is_main_process:
@@ -60,6 +57,18 @@ if workflow.is_main_process:
         read_run_versions(Path(CONFIGURATION.output_dir) / "run.json"), package_versions()
     ):
         logger.warning(f"Results of an earlier run were made with another version; {sentence}")
+
+
+# Held until this process ends, however it ends.
+RUN_LOCKS = []
+
+
+# A dry run, and a run that finds nothing to do, record nothing.
+onstart:
+    try:
+        RUN_LOCKS.append(begin_run(PLAN))
+    except InputFaults as fault:
+        raise WorkflowError(str(fault)) from None
 
 
 wildcard_constraints:
@@ -89,7 +98,7 @@ def section(*names):
 
 def scans_of(stage):
     """The scans of a unit as a stage may know them; a change here runs the stage again for that unit."""
-    return lambda wildcards: PLAN.scans_for_stage(ROWS_OF_UNIT[wildcards.unit], stage)
+    return lambda wildcards: PLAN.scans_for_stage(wildcards.unit, stage)
 
 
 def memory_for(stage):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.fingerprint import (
     AT_START_UP_TO_SCANS,
     fingerprint_of_path,
@@ -16,6 +18,15 @@ from spongiosa.cohort.fingerprint import (
     read_fingerprints,
     write_fingerprints,
 )
+from spongiosa.cohort.handover import (
+    KnownScan,
+    RecordedPlan,
+    name_run,
+    plan_path,
+    scans_for_stage,
+    write_plan,
+)
+from spongiosa.cohort.lock import Busy, take
 from spongiosa.cohort.manifest import ScanRow, read_cohort, read_pseudonym_key
 from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
@@ -24,16 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from spongiosa.config.root import Configuration
-
-#: Columns of a scan's row that a stage reads beside its identity; what is not listed here cannot make it run again.
-COLUMNS_OF_STAGE: dict[str, tuple[str, ...]] = {
-    "index_series": ("path", "image_fingerprint", "corrections"),
-    "convert_scan": ("path",),
-    "localise_vertebrae": ("labels", "body_labels", "label_scheme", "labels_fingerprint", "corrections"),
-    "mask_regions": (),
-    "extract_density": ("phantom",),
-    "draw_review": (),
-}
 
 
 @dataclass(frozen=True)
@@ -50,34 +51,38 @@ class CohortPlan:
     def output_dir(self) -> Path:
         return Path(self.configuration.output_dir)
 
-    @property
-    def rows_of_unit(self) -> dict[str, list[ScanRow]]:
-        """The scans of each unit that has any, units in order."""
-        members: dict[str, list[ScanRow]] = defaultdict(list)
+    @cached_property
+    def scans_of_unit(self) -> dict[str, list[KnownScan]]:
+        """What the stages may know of the scans of each unit that has any, units in order."""
+        overrides_of: dict[tuple[str, str, str], list[Override]] = defaultdict(list)
+        for override in self.overrides:
+            overrides_of[override.scan_id].append(override)
+        members: dict[str, list[KnownScan]] = defaultdict(list)
         for row in self.rows:
-            members[self.unit_of[row.patient_id]].append(row)
+            known = self._known_scan(row, overrides_of.get(row.scan_id, []))
+            members[self.unit_of[row.patient_id]].append(known)
         return {unit: members[unit] for unit in sorted(members)}
+
+    @property
+    def units(self) -> list[str]:
+        return list(self.scans_of_unit)
+
+    def scans_for_stage(self, unit: str, stage: str) -> list[dict[str, Any]]:
+        """What a stage may know of the scans of a unit."""
+        return scans_for_stage(self.scans_of_unit[unit], stage)
 
     def cohort_overrides(self) -> list[dict[str, str]]:
         """The corrections that act when the cohort is aggregated."""
         return [asdict(override) for override in self.overrides if override.action not in STAGE_OF_ACTION]
 
-    def scans_for_stage(self, rows: list[ScanRow], stage: str) -> list[dict[str, Any]]:
-        """What a stage may know of these scans: their identity and the columns of `COLUMNS_OF_STAGE`."""
-        overrides_of: dict[tuple[str, str, str], list[Override]] = defaultdict(list)
-        for override in self.overrides:
-            overrides_of[override.scan_id].append(override)
-        return [self._scan_for_stage(row, stage, overrides_of[row.scan_id]) for row in rows]
-
-    def _scan_for_stage(self, row: ScanRow, stage: str, overrides: list[Override]) -> dict[str, Any]:
+    def _known_scan(self, row: ScanRow, overrides: list[Override]) -> KnownScan:
         fingerprint = self.fingerprints.get(row.scan_id, "")
-        known = asdict(row) | {
+        stages = {STAGE_OF_ACTION[override.action] for override in overrides if override.action in STAGE_OF_ACTION}
+        return vars(row) | {
             "image_fingerprint": image_part(fingerprint),
             "labels_fingerprint": labels_part(fingerprint),
-            "corrections": corrections_of_stage(overrides, stage),
+            "corrections": {stage: corrections_of_stage(overrides, stage) for stage in sorted(stages)},
         }
-        columns = ("patient_id", "session", "modality", *COLUMNS_OF_STAGE[stage])
-        return {column: known[column] for column in columns}
 
 
 def units_path(output_dir: Path) -> Path:
@@ -106,23 +111,31 @@ def plan_cohort(configuration: Configuration) -> CohortPlan:
     )
 
 
-def record_plan(plan: CohortPlan) -> None:
-    """Keep the assignment of new patients and the fingerprints; for the main process only."""
+def begin_run(plan: CohortPlan) -> IO[str] | None:
+    """Keep the assignment of new patients and the fingerprints, hand the plan to the jobs, and name the run.
+
+    For the main process only.  The returned lock must be kept until the run ends: it keeps a second run out of these
+    results.  Raises `InputFaults` when another run is at work in them.
+    """
+    try:
+        lock = take(plan.output_dir / "units" / ".run.lock")
+    except Busy:
+        sentence = f"another run is at work in {plan.output_dir}; wait for its end, or choose another output_dir."
+        raise InputFaults([Fault("output_dir", None, None, sentence)]) from None
+    recorded = read_units(units_path(plan.output_dir))
+    if any(plan.unit_of.get(patient, unit) != unit for patient, unit in recorded.items()):
+        sentence = "another run assigned patients to units while this one began; start again."
+        raise InputFaults([Fault("units.tsv", None, None, sentence)])
     append_units(units_path(plan.output_dir), plan.unit_of)
     write_fingerprints(fingerprints_path(plan.output_dir), plan.fingerprints)
+    write_plan(plan_path(plan.output_dir), plan.scans_of_unit, plan.cohort_overrides())
+    name_run(plan.output_dir)
+    return lock
 
 
-def recorded_plan(configuration: Configuration) -> CohortPlan:
+def recorded_plan(configuration: Configuration) -> RecordedPlan:
     """The plan as the main process recorded it, for its jobs: inputs are neither checked nor looked at again."""
-    output_dir = Path(configuration.output_dir)
-    rows = read_cohort(configuration.cohort)
-    return CohortPlan(
-        configuration=configuration,
-        rows=rows,
-        unit_of=read_units(units_path(output_dir)),
-        fingerprints=read_fingerprints(fingerprints_path(output_dir)),
-        overrides=_overrides(configuration, rows),
-    )
+    return RecordedPlan(plan_path(Path(configuration.output_dir)))
 
 
 def refreshed_fingerprints(plan: CohortPlan) -> tuple[dict[tuple[str, str, str], str], int]:

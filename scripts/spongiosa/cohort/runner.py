@@ -13,9 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from spongiosa.cohort.handover import run_name
+from spongiosa.cohort.lock import held
 from spongiosa.cohort.logs import logger, open_log, without_paths
+from spongiosa.cohort.machine import MachineFault, machine_fault
 from spongiosa.cohort.scan import Outputs, Scan
-from spongiosa.cohort.store import FATAL_STARTS, Record, Store
+from spongiosa.cohort.store import Record, Store
 from spongiosa.outcome import MEANING, Excluded, Reason, Status
 from spongiosa.provenance import digest, read_tables, write_table
 
@@ -44,6 +47,8 @@ class StageRun:
     settings: Any
     settings_key: str
     previous_table: Path | None
+    run: str = ""
+    """Name of the run of the workflow; deaths of the process are counted by it."""
 
 
 def run_stage(compute: StageFunction, snakemake: Any, settings: Any, tables: dict[str, str] | None = None) -> None:
@@ -52,20 +57,43 @@ def run_stage(compute: StageFunction, snakemake: Any, settings: Any, tables: dic
     `tables` maps names of further outputs of the rule to the description under which `compute` wrote rows (such as
     `desc-measurements`): the rows of all scans are joined into that table of the unit.
     """
-    open_log(Path(snakemake.log[0]) if snakemake.log else None)
+    stage = snakemake.rule
+    unit_folder = Path(snakemake.output.scans).parent  # <output_dir>/units/<unit>/<stage>.parquet
+
+    def say_that_it_waits() -> None:
+        logger.warning(
+            "%s, unit %s: waiting for a process of an earlier run that is still at it", stage, unit_folder.name
+        )
+
+    # A killed run can leave a job behind that still works: what it finishes is kept, and never two write one file.
+    with held(unit_folder / f".{stage}.lock", say_that_it_waits):
+        open_log(Path(snakemake.log[0]) if snakemake.log else None)
+        try:
+            _run_stage_alone(compute, snakemake, settings, tables or {})
+        except OSError as error:
+            fault = machine_fault(error, unit_folder)
+            if fault is None:
+                raise
+            logger.error("%s, unit %s: %s", stage, unit_folder.name, fault)
+            raise fault from error
+
+
+def _run_stage_alone(compute: StageFunction, snakemake: Any, settings: Any, tables: dict[str, str]) -> None:
     _limit_threads(snakemake.threads)
     params = snakemake.params
+    output_dir = Path(snakemake.output.scans).parents[2]
     run = StageRun(
         stage=snakemake.rule,
         unit=snakemake.wildcards.unit,
-        output_dir=Path(snakemake.output.scans).parents[2],  # <output_dir>/units/<unit>/<stage>.parquet
+        output_dir=output_dir,
         rows=params.scans,
         settings=settings,
         settings_key=digest(params.settings, params.code),
         previous_table=Path(snakemake.input.scans) if "scans" in snakemake.input.keys() else None,  # noqa: SIM118
+        run=run_name(output_dir),
     )
     records = run_unit(compute, run)
-    for output, description in (tables or {}).items():
+    for output, description in tables.items():
         write_unit_rows(Path(snakemake.output[output]), records, description)
     write_unit_table(Path(snakemake.output.scans), run, records)
 
@@ -106,24 +134,29 @@ def _outcome_of_scan(
     current = store.current(key)
     if current is not None:
         return current, False
-    if store.starts(key) >= FATAL_STARTS:
-        detail = f"The process died {FATAL_STARTS} times while it worked on this scan; see the log of the unit."
+    if store.is_fatal(key, run.run):
+        deaths = sum(store.deaths(key).values())
+        detail = f"The process died {deaths} times while it worked on this scan; see the log of the unit."
         record = Record(run.stage, key, Status.FAILED, Reason.PROCESS_DIED, detail, run.stage)
         store.write(record)
         return record, True
-    store.mark_started(key)
+    store.mark_started(key, run.run)
     try:
         with _stop_signals_raise():
             record = _computed(compute, run, scan, key)
-    except Stopped:
-        store.withdraw_mark(key)
+        store.write(record)
+    except (Stopped, MachineFault, OSError):  # an OSError that comes here is one of writing the record
+        store.withdraw_mark(key, run.run)
         raise
-    store.write(record)
     return record, True
 
 
 def _computed(compute: StageFunction, run: StageRun, scan: Scan, key: str) -> Record:
-    """Compute one scan; an exclusion is a result, any other exception marks the scan as failed."""
+    """Compute one scan; an exclusion is a result, any other exception marks the scan as failed.
+
+    Not so a full disk, which is nothing of the scan's (`MachineFault`), nor a lack of memory, which is a death of the
+    process: the job ends, and its next attempt is given more.
+    """
     outputs = Outputs(scan)
     started = time.monotonic()
     status, reason, detail, left_at = Status.OK, None, None, None
@@ -132,7 +165,13 @@ def _computed(compute: StageFunction, run: StageRun, scan: Scan, key: str) -> Re
     except Excluded as exclusion:
         status, reason, left_at = Status.EXCLUDED, str(exclusion.reason), run.stage
         detail = without_paths(exclusion.detail, _places(scan))
+    except MemoryError:
+        raise
     except Exception as error:  # a bug in one scan must not cost the others
+        fault = machine_fault(error, run.output_dir)
+        if fault is not None:
+            logger.error("%s: given up, not failed. %s", scan.name, fault)
+            raise fault from error
         status, reason, left_at = Status.FAILED, str(Reason.UNEXPECTED_ERROR), run.stage
         origin = traceback.extract_tb(error.__traceback__)[-1]
         module = COPIED_SCRIPT.sub("", Path(origin.filename).name)

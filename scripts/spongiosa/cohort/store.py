@@ -2,8 +2,14 @@
 
 One record per scan and stage lies beside the scan's outputs.  Its key is a hash over the key of the stage before, the
 scan's own inputs, the stage's settings and the stage's code; a record whose key fits and whose outputs are whole is
-current and is not computed again.  A mark written before the work and removed after it tells who was being worked on
-when a process died.
+current and is not computed again.
+
+A mark written before the work and removed after it tells at which scan a process died.  Whether the scan is to blame,
+the mark cannot know: a process may as well be killed from outside, with its whole run.  So deaths are counted by run.
+Two within one run (Snakemake tried the job again and it died at the same scan again) make the scan `failed`.  A run
+that itself was killed and started again counts anew, so that no number of such kills blames a healthy scan while other
+work goes on; but where `FATAL_RUNS` runs have died at the same scan, one after the other, the scan takes down whatever
+runs it, or can never be finished in the time that runs are given, and is passed over as well.
 """
 
 from __future__ import annotations
@@ -17,8 +23,11 @@ from spongiosa.cohort.scan import Scan
 from spongiosa.outcome import Status
 from spongiosa.provenance import write_json
 
-#: A scan that took its process down this often is recorded as failed and passed over.
+#: A scan at which the process died this often within one run is recorded as failed and passed over.
 FATAL_STARTS = 2
+
+#: As is one at which the process died in this many runs.
+FATAL_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -80,22 +89,30 @@ class Store:
         write_json(self.record_path, asdict(record))
         self.mark_path.unlink(missing_ok=True)
 
-    def starts(self, key: str) -> int:
-        """How often work with this key was begun and neither finished nor given up in an orderly way."""
+    def deaths(self, key: str) -> dict[str, int]:
+        """Run -> how often work with this key was begun in it and neither finished nor given up in an orderly way."""
         try:
             data = json.loads(self.mark_path.read_text(encoding="utf-8"))
-            return int(data["starts"]) if data["key"] == key else 0
-        except (FileNotFoundError, ValueError, KeyError):
-            return 0
+            return dict(data["starts"]) if data["key"] == key else {}
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return {}
 
-    def mark_started(self, key: str) -> None:
-        """Say that work with this key begins."""
-        write_json(self.mark_path, {"key": key, "starts": self.starts(key) + 1})
+    def is_fatal(self, key: str, run: str) -> bool:
+        """Whether work with this key has taken its process down too often to be tried again."""
+        deaths = self.deaths(key)
+        return deaths.get(run, 0) >= FATAL_STARTS or len(deaths) >= FATAL_RUNS
 
-    def withdraw_mark(self, key: str) -> None:
-        """Undo `mark_started`: the process was asked to stop and did not die of this scan."""
-        starts = self.starts(key) - 1
-        if starts > 0:
-            write_json(self.mark_path, {"key": key, "starts": starts})
+    def mark_started(self, key: str, run: str) -> None:
+        """Say that work with this key begins in the named run."""
+        deaths = self.deaths(key)
+        write_json(self.mark_path, {"key": key, "starts": deaths | {run: deaths.get(run, 0) + 1}})
+
+    def withdraw_mark(self, key: str, run: str) -> None:
+        """Undo `mark_started`: the process did not die of this scan."""
+        deaths = self.deaths(key)
+        deaths[run] = deaths.get(run, 0) - 1
+        deaths = {name: count for name, count in deaths.items() if count > 0}
+        if deaths:
+            write_json(self.mark_path, {"key": key, "starts": deaths})
         else:
             self.mark_path.unlink(missing_ok=True)
