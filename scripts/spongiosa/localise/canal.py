@@ -97,8 +97,8 @@ def track_canal(working: Volume) -> CanalTrack | None:
     """The best path through consecutive slices, or None when no slice looks like a spine.
 
     Dynamic programme over the slices: per slice at most 3 voxels antero-posterior and 1 lateral (of 2 mm), a lateral
-    step costing four times an antero-posterior one, so that the path stays in the sacral canal instead of leaving at S1.
-    The path starts and ends where it pays most.
+    step costing four times an antero-posterior one, so that the path stays in the sacral canal and does not leave at
+    S1.  The path starts and ends where it pays most.
     """
     spacing = working.geometry.spacing_mm[0]
     scores = ndimage.gaussian_filter1d(canal_scores(working.voxels, spacing), 1.0, axis=0)

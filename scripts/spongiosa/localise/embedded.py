@@ -18,7 +18,7 @@ from spongiosa.localise.posterior import Span, whole_vertebrae
 from spongiosa.localise.skull import skull_slices
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.localise.straighten import ColumnCurve, column_curve, straightened
-from spongiosa.localise.surfaces import BodySurface, find_surface
+from spongiosa.localise.surfaces import BodySurface, find_surface, refined_frame
 from spongiosa.localise.working_grid import working_copy
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import Volume
@@ -134,12 +134,25 @@ def _surfaces(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known: 
             continue
         centre, axes, half_height = _local_frame(curve, segment, numbering.scale)
         surface = find_surface(scan, centre, axes, half_height, -half_height)
+        if surface is not None and _is_whole(segment):
+            # A second look in the frame that the surface has: the column's own may be 20 degrees off at L5.
+            surface = _second_look(scan, surface)
         if surface is None:
             continue
         label = int(Level[segment.level]) if is_known else FIRST_UNNUMBERED + len(found)
         is_partial = segment.superior_mm is None or segment.inferior_mm is None
         found.append(_Found(segment, surface, label, is_partial))
     return found
+
+
+def _is_whole(segment: Segment) -> bool:
+    return segment.superior_mm is not None and segment.inferior_mm is not None
+
+
+def _second_look(scan: Volume, surface: BodySurface) -> BodySurface:
+    centre, axes, half_height = refined_frame(surface)
+    again = find_surface(scan, centre, axes, half_height, -half_height)
+    return surface if again is None else again
 
 
 def _local_frame(curve: ColumnCurve, segment: Segment, scale: float) -> tuple[FloatArray, FloatArray, float]:

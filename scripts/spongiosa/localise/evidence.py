@@ -16,9 +16,9 @@ from spongiosa.localise.straighten import STEP_MM, StraightColumn
 PLATE_DEPTH_MM = (14.0, 38.0)
 PIVOT_MM = 26.0
 PLATE_HALF_WIDTH_MM = 10.0
-TILTS_DEG = np.arange(-45.0, 46.0, 5.0)
+TILTS_DEG = np.arange(-35.0, 36.0, 5.0)
 #: Preferred tilt of a plate to the canal's plane and its SD, degrees: a weak preference among equal lines.
-TILT_SD_DEG = 30.0
+TILT_SD_DEG = 24.0
 #: Pedicles: 10-19 mm beside and up to 11 mm in front of the middle of the canal (feasibility study on real scans).
 PEDICLE_LATERAL_MM = (10.0, 19.0)
 PEDICLE_DEPTH_MM = (0.0, 11.0)
@@ -103,7 +103,7 @@ def plate_profile(column: StraightColumn, slice_mm: float) -> tuple[FloatArray, 
         total = np.where(finite, lines, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
         # The line must be seen along its whole depth: the lower quartile keeps spots and vessels from counting.
         lowest = np.quantile(np.where(finite, lines, -40.0), 0.25, axis=1)
-        strength = (0.5 * total + 0.5 * lowest) * np.exp(-0.5 * (tilt / TILT_SD_DEG) ** 2) ** 0.3
+        strength = (0.5 * total + 0.5 * lowest) * np.exp(-0.5 * (tilt / TILT_SD_DEG) ** 2)
         strength = np.where(finite.mean(axis=1) > 0.7, strength, -np.inf)
         better = strength > best
         best[better], tilt_of_best[better] = strength[better], tilt

@@ -90,7 +90,7 @@ def _endplate_surfaces(
     bottom = middle - (columns - above).sum(axis=1) * STEP_MM
     planes, spreads = [], []
     for heights in (top, bottom):
-        coefficients, spread = _robust_plane(across, heights)
+        coefficients, spread = robust_plane(across, heights)
         normal = unit_vector(np.array([-coefficients[0], -coefficients[1], 1.0])) @ axes
         centroid = across.mean(axis=0)
         point = np.array([*centroid, coefficients[:2] @ centroid + coefficients[2]]) @ axes + centre
@@ -110,7 +110,7 @@ def _inner_columns(footprint: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return inner if int(inner.sum()) >= 40 else None
 
 
-def _robust_plane(across: FloatArray, heights: FloatArray) -> tuple[FloatArray, float]:
+def robust_plane(across: FloatArray, heights: FloatArray) -> tuple[FloatArray, float]:
     """Coefficients (a, b, c) of height = a u + b v + c by Tukey's biweight, and the robust SD of the residuals."""
     design = np.column_stack([across, np.ones(len(across))])
     weights = np.ones(len(heights))

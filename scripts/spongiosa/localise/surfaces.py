@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spongiosa.anatomy.frame import FloatArray
+from spongiosa.anatomy.frame import FloatArray, unit_vector
+from spongiosa.localise.frames import robust_plane
 from spongiosa.volume import Volume
 
 ANGLES = 72
@@ -65,6 +66,32 @@ class BodySurface:
         return within
 
 
+def refined_frame(surface: BodySurface) -> tuple[FloatArray, FloatArray, float]:
+    """Centre (LPS mm), axes and half height of the frame that the surface itself has: midway between its plates, at
+    right angles to them.
+    """
+    left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
+    angle = np.mod(np.arctan2(back, left), 2 * np.pi) / (2 * np.pi) * ANGLES
+    wall = np.concatenate([surface.radius_mm.mean(axis=1), surface.radius_mm[:1].mean(axis=1)])
+    inner = np.hypot(left, back) < 0.85 * np.interp(angle, np.arange(ANGLES + 1), wall)
+    across = np.column_stack([left[inner], back[inner]])
+    planes = [robust_plane(across, heights[inner])[0] for heights in (surface.top_mm, surface.bottom_mm)]
+    normals = [unit_vector(np.array([-plane[0], -plane[1], 1.0])) for plane in planes]
+    superior = unit_vector(normals[0] + normals[1]) @ surface.axes
+    sideways = surface.axes[0] - (surface.axes[0] @ superior) * superior
+    sideways = unit_vector(sideways)
+    axes = np.stack([sideways, np.cross(superior, sideways), superior])
+    # The mean of the wall is the axis only where the search's pole was central.
+    angles = _directions()
+    ring = surface.radius_mm.mean(axis=1)
+    offset = np.array([(ring * np.cos(angles)).mean(), (ring * np.sin(angles)).mean()]) / 2
+    at = np.array([surface.axis_mm[0] + offset[0], surface.axis_mm[1] + offset[1]])
+    heights_at = [plane[:2] @ offset + plane[2] for plane in planes]
+    centre = surface.centre_mm + np.array([*at, sum(heights_at) / 2]) @ surface.axes
+    lean = float(surface.axes[2] @ superior)
+    return centre, axes, float((heights_at[0] - heights_at[1]) / 2 * lean)
+
+
 def find_surface(
     scan: Volume, centre_mm: FloatArray, axes: FloatArray, top_mm: float, bottom_mm: float
 ) -> BodySurface | None:
@@ -81,7 +108,9 @@ def find_surface(
     middle = box.mean_between(0.7 * bottom_mm + 0.3 * top_mm, 0.3 * bottom_mm + 0.7 * top_mm)
     left, back, half_width, half_depth = _best_ellipse(middle, box)
     heights = np.arange(np.floor(bottom_mm), np.ceil(top_mm) + STEP_MM, STEP_MM)
-    expected = np.repeat(_ellipse_radius(half_width, half_depth)[:, None], len(heights), axis=1)
+    expected = np.repeat(
+        _ellipse_radii(np.array([half_width]), np.array([half_depth]))[0][:, None], len(heights), axis=1
+    )
     wall_fall = 0.0
     for reach_mm in (WALL_REACH_MM, WALL_REACH_MM / 2):
         radius, wall_fall = _walls(box, (left, back), heights, expected, reach_mm)
@@ -146,39 +175,34 @@ def _hidden_by_pedicles() -> NDArray[np.bool_]:
     return hidden
 
 
-def _ellipse_radius(half_width: float, half_depth: float) -> FloatArray:
-    """Radius of a super-ellipse with exponent 2.4, which fits lumbar bodies (feasibility study), at every angle."""
+def _ellipse_radii(half_widths: FloatArray, half_depths: FloatArray) -> FloatArray:
+    """Radius (ellipses, angles) of super-ellipses with exponent 2.4, which fits lumbar bodies (feasibility study)."""
     angles = _directions()
-    inverse = np.abs(np.cos(angles) / half_width) ** 2.4 + np.abs(np.sin(angles) / half_depth) ** 2.4
+    inverse = (
+        np.abs(np.cos(angles) / half_widths[:, None]) ** 2.4 + np.abs(np.sin(angles) / half_depths[:, None]) ** 2.4
+    )
     radius: FloatArray = inverse ** (-1 / 2.4)
     return radius
 
 
 def _best_ellipse(middle: NDArray[np.float32], box: _LocalBox) -> tuple[float, float, float, float]:
     """Centre (left, posterior) and half axes of the super-ellipse along which the mid-height image falls most."""
-    seen = ~_hidden_by_pedicles()
-    inner, outer = _RADIAL_PAIR
-    seen_at = np.flatnonzero(seen)
+    seen = np.flatnonzero(~_hidden_by_pedicles())
     radii = np.arange(8.0, 38.0, STEP_MM)
+    widths, depths = (grid.ravel() for grid in np.meshgrid(np.arange(15.0, 33.0), np.arange(10.0, 24.0)))
+    plausible = (widths / depths >= 1.05) & (widths / depths <= 1.9)
+    widths, depths = widths[plausible], depths[plausible]
+    places = np.clip(np.rint(_ellipse_radii(widths, depths)[:, seen] - radii[0]), 0, len(radii) - 1).astype(int)
     best = (-np.inf, 0.0, 0.0, 22.0, 16.0)
     for left in np.arange(-10.0, 10.1, 2.0):
         for back in np.arange(-10.0, 10.1, 2.0):
-            fall = _radial_fall(middle, box, left, back, radii, inner, outer)
-            for half_width in np.arange(16.0, 33.0, 1.0):
-                for half_depth in np.arange(11.0, 24.0, 1.0):
-                    if not 1.05 <= half_width / half_depth <= 1.9:
-                        continue
-                    radius = _ellipse_radius(half_width, half_depth)[seen]
-                    place = np.clip(np.rint((radius - radii[0]) / STEP_MM).astype(int), 0, len(radii) - 1)
-                    score = float(fall[seen_at, place].mean())
-                    score -= PRIOR_BACK_PER_MM2 * (back + half_depth - POSTERIOR_WALL_MM) ** 2
-                    if score > best[0]:
-                        best = (score, float(left), float(back), float(half_width), float(half_depth))
+            fall = _radial_fall(middle, box, left, back, radii)
+            scores = fall[seen, places].mean(axis=1)
+            scores -= PRIOR_BACK_PER_MM2 * (back + depths - POSTERIOR_WALL_MM) ** 2
+            first = int(np.argmax(scores))
+            if scores[first] > best[0]:
+                best = (float(scores[first]), float(left), float(back), float(widths[first]), float(depths[first]))
     return best[1:]
-
-
-#: HU are compared this far inside and outside of a radius, mm.
-_RADIAL_PAIR = (1.0, 1.0)
 
 
 def _radial_fall(
@@ -187,8 +211,6 @@ def _radial_fall(
     left: float,
     back: float,
     radii: FloatArray,
-    inner: float,
-    outer: float,
 ) -> FloatArray:
     """Fall of HU outwards at (angles, radii) in an image (left, posterior)."""
     angles = _directions()[:, None]
@@ -199,7 +221,7 @@ def _radial_fall(
         values: FloatArray = ndimage.map_coordinates(middle, [x, y], order=1, mode="nearest", output=np.float64)
         return values
 
-    return _relative_fall(at(radii - inner) - at(radii + outer))[0]
+    return _relative_fall(at(radii - 1.0) - at(radii + 1.0))[0]
 
 
 def _walls(
