@@ -58,6 +58,7 @@ class Reason(StrEnum):
     REGION_TOO_SMALL = "region_too_small"
     REGION_OUTSIDE_IMAGE = "region_outside_image"
     METAL = "metal"
+    LEVEL_FLAGGED = "level_flagged"
     CALIBRATION_REFUSED = "calibration_refused"
     PHANTOM_NOT_FOUND = "phantom_not_found"
     PHANTOM_FIT = "phantom_fit"
@@ -110,6 +111,7 @@ MEANING: dict[Reason, str] = {
     Reason.REGION_TOO_SMALL: "The region holds too few voxels for a trustworthy mean.",
     Reason.REGION_OUTSIDE_IMAGE: "The region reaches beyond the image.",
     Reason.METAL: "Metal lies in the region.",
+    Reason.LEVEL_FLAGGED: "The vertebra carries a flag that the configuration excludes, such as cement.",
     Reason.CALIBRATION_REFUSED: "The calibration is not credible.",
     Reason.PHANTOM_NOT_FOUND: "The calibration phantom was not found.",
     Reason.PHANTOM_FIT: "The rods of the phantom do not fit a line.",
