@@ -54,7 +54,7 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
             (((8, s3[1] / scale, s3[2] / scale), (27, s3[1] / scale + 4, s3[2] / scale)), 11.0, 6.0, (0, 0, 1)),
             # pedicle, superior facet, lamina
             (((18, 10, 4), (18, 25, 0)), 7.0, 9.0, (1, 0, 0)),
-            (((20, 20, 4), (22, 25, 22)), 5.0, 3.6, (1, 0.5 * sign, 0)),
+            (((20, 20, 4), (22, 25, 22)), 7.6, 3.6, (sign, 1, 0)),
             (((20, 26, -4), (2, 34, -10)), 9.0, 3.2, (0, -0.3, 1)),
         ]
         for (start, end), half_side, half_other, side in local:

@@ -16,6 +16,8 @@ from spongiosa.synthetic.shapes import Bar
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 Side = str
+_FACET_SIDE = 0.75
+"""Tangent of the joint surfaces' angle to the sagittal plane, 37 degrees (L3/L4, mean of published CT series)."""
 SIDES: tuple[tuple[Side, float], ...] = (("left", 1.0), ("right", -1.0))
 
 
@@ -80,14 +82,14 @@ def _lumbar_arch(level: str, size: VertebraDimensions, axis: PedicleAxis, sign: 
     half = size.posterior_height_mm / 2.0
     inferior = max(0.52 * pillar, size.canal_width_mm * 0.42)
     span = size.transverse_span_mm / 2.0
-    lamina_lower = w - 0.60 * half
+    lamina_lower = w - 0.80 * half
     bars = [
         # pars interarticularis, from the pedicle down to the inferior facet
-        Bar((u, v + 2.0, w), (sign * inferior, roof + 3.0, lamina_lower - 3.0), 4.6, 3.6, (1.0, 0.0, 0.0)),
-        # lamina
+        Bar((u, v + 2.0, w), (sign * inferior, roof + 1.5, lamina_lower - 3.0), 5.2, 3.8, (1.0, 0.0, 0.0)),
+        # lamina: two plates that meet at the spinous process like a roof
         Bar(
-            (sign * (inferior + 3.0), roof - 1.0, lamina_lower + 3.0),
-            (sign * 1.5, roof + 3.5, lamina_lower),
+            (sign * (inferior + 3.0), roof - 3.0, lamina_lower + 4.0),
+            (sign * 1.5, roof + 5.0, lamina_lower - 1.0),
             0.62 * half,
             3.0,
             (0.0, -0.25, 1.0),
@@ -95,19 +97,19 @@ def _lumbar_arch(level: str, size: VertebraDimensions, axis: PedicleAxis, sign: 
         # superior articular process: its joint surface looks backwards and inwards
         Bar(
             (u, v + 2.5, w + 1.0),
-            (sign * (pillar + 2.0), v + 4.5, half + 6.0),
-            4.6,
-            3.4,
-            (1.0, 0.6 * sign, 0.0),
+            (sign * (pillar + 3.0), v + 6.0, half + 6.0),
+            8.0,
+            3.6,
+            (_FACET_SIDE * sign, 1.0, 0.0),
             0.85,
         ),
         # inferior articular process
         Bar(
-            (sign * inferior, roof + 3.0, lamina_lower - 3.0),
-            (sign * (inferior + 1.0), roof + 4.2, -half - 9.5),
-            4.4,
-            3.3,
-            (1.0, 0.6 * sign, 0.0),
+            (sign * inferior, roof + 2.0, lamina_lower - 3.0),
+            (sign * (inferior + 2.0), roof + 3.4, -half - 8.0),
+            7.6,
+            3.5,
+            (_FACET_SIDE * sign, 1.0, 0.0),
             0.9,
         ),
     ]

@@ -91,7 +91,7 @@ class Vertebra:
         patches = noise_at(u, v, w, 6.0, self.bone.seed + 1)
         density = self.bone.density_mg_cm3 * (trend + 0.05 * patches) + self.bone.sd_mg_cm3 * grain
         if self.has_basivertebral_vein:
-            density *= 1.0 - 0.85 * self._vein(u, v, w)
+            density *= 1.0 - 0.60 * self._vein(u, v, w)
         return np.asarray(np.maximum(density, 0.0).astype(np.float32))
 
     def _vein(self, u: Floats, v: Floats, w: Floats) -> Floats:
@@ -99,8 +99,8 @@ class Vertebra:
         inwards = (np.float32(self.body.posterior_wall_mm) - v) * np.float32(1.0 / self.body.half_depth_mm)
         radius = np.float32(3.0) - np.float32(2.0) * np.clip(inwards, 0.0, 1.0)
         flattened = np.sqrt((u * np.float32(0.6)) ** 2 + w * w)
-        within = np.clip((radius - flattened) + np.float32(0.5), 0.0, 1.0)
-        return np.asarray(within * np.clip((np.float32(0.60) - inwards) * np.float32(5.0), 0.0, 1.0))
+        within = np.clip((radius - flattened) * np.float32(0.5) + np.float32(0.5), 0.0, 1.0)
+        return np.asarray(within * np.clip((np.float32(0.60) - inwards) * np.float32(2.5), 0.0, 1.0))
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
         """Lay the vertebra over the canvas and mark it in the label maps."""
