@@ -1,0 +1,182 @@
+"""Ways of storing pixels and of lying on a table: each gives the same voxels in the same places."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import JPEG2000Lossless, RLELossless
+from scipy.spatial.transform import Rotation
+
+from spongiosa.config.convert import ConvertSettings
+from spongiosa.dicom.codestream import stream_size
+from spongiosa.outcome import Excluded, Reason
+from spongiosa.synthetic.dicom_writer import (
+    T1_SAGITTAL,
+    PixelStorage,
+    write_ct_series,
+    write_enhanced_ct,
+    write_mr_series,
+)
+from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.volume import AIR_HU
+
+from .trap_images import PATIENT, SERIES, Ingest, assert_same_voxels, body_image, sampled
+
+
+def turned(image: SyntheticImage, *angles: float) -> SyntheticImage:
+    """The image with its axes rotated: an oblique acquisition of another place."""
+    return replace(image, direction=Rotation.from_euler("xyz", angles, degrees=True).as_matrix())
+
+
+@pytest.mark.parametrize(
+    "angles",
+    [(12, 0, 0), (0, 20, 5), (10, -8, 25), (0, 0, 90), (0, 0, -90), (0, 0, 180)],
+    ids=["oblique", "oblique twice", "oblique thrice", "decubitus right", "decubitus left", "prone"],
+)
+def test_an_oblique_or_decubitus_patient_keeps_voxels_and_places(angles: tuple[float, ...], tmp_path: Path):
+    image = turned(body_image(), *angles)
+    write_ct_series(image, tmp_path, PATIENT, SERIES)
+    scan = Ingest()(tmp_path)
+    assert scan.acquisition["flags"] == []
+    assert_same_voxels(scan, image)
+
+
+@pytest.mark.parametrize("transfer_syntax", [JPEG2000Lossless, RLELossless, None], ids=["JPEG 2000", "RLE", "plain"])
+def test_an_enhanced_object_equals_its_slices(transfer_syntax, tmp_path: Path):
+    series = SERIES if transfer_syntax is None else replace(SERIES, transfer_syntax=transfer_syntax)
+    write_enhanced_ct(body_image(), tmp_path, PATIENT, series)
+    scan = Ingest()(tmp_path)
+    assert_same_voxels(scan, body_image())
+    assert scan.acquisition["kernel"] == SERIES.kernel and scan.acquisition["kvp"] == SERIES.kvp
+
+
+def test_an_enhanced_mr_object_is_read_with_its_own_scale(tmp_path: Path):
+    """Made from classic slices: the functional groups carry place and scale of each frame."""
+    image = body_image()
+    signal = replace(image, voxels=(image.voxels + 1100).astype(np.int16))
+    paths = write_mr_series(signal, tmp_path / "classic", PATIENT, T1_SAGITTAL)
+    slices = [pydicom.dcmread(path) for path in paths]
+    whole = slices[0]
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
+    whole.NumberOfFrames = len(slices)
+    whole.PixelData = b"".join(part.PixelData for part in slices)
+    whole.SharedFunctionalGroupsSequence = Sequence([Dataset()])
+    shared = whole.SharedFunctionalGroupsSequence[0]
+    for macro, keywords in (
+        ("PixelMeasuresSequence", ("PixelSpacing", "SliceThickness")),
+        ("PlaneOrientationSequence", ("ImageOrientationPatient",)),
+    ):
+        item = Dataset()
+        for keyword in keywords:
+            setattr(item, keyword, whole[keyword].value)
+        setattr(shared, macro, Sequence([item]))
+    frames = []
+    for part in slices:
+        position, scale, frame = Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = part.ImagePositionPatient
+        scale.RescaleSlope, scale.RescaleIntercept, scale.RescaleType = "2", "0", "US"
+        frame.PlanePositionSequence = Sequence([position])
+        frame.PixelValueTransformationSequence = Sequence([scale])
+        frames.append(frame)
+    whole.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        delattr(whole, keyword)
+    (tmp_path / "enhanced").mkdir()
+    whole.save_as(tmp_path / "enhanced" / "one")
+    scan = Ingest(modality="mr")(tmp_path / "enhanced")
+    np.testing.assert_array_equal(sampled(scan, image), 2 * signal.voxels)
+
+
+def test_classic_mr_keeps_its_signal(tmp_path: Path):
+    image = body_image()
+    signal = replace(image, voxels=(image.voxels + 1100).astype(np.int16))
+    write_mr_series(signal, tmp_path, PATIENT, T1_SAGITTAL)
+    scan = Ingest(modality="mr")(tmp_path)
+    assert_same_voxels(scan, signal)
+    assert scan.acquisition["modality"] == "MR" and scan.acquisition["repetition_time_ms"] == 600.0
+
+
+@pytest.mark.parametrize(
+    ("storage", "padding_hu"),
+    [
+        (PixelStorage(16, True, 1.0, 0.0, padding_hu=-1024.0, padding_stored=-2000), -2000),
+        (PixelStorage(12, False, 1.0, -1024.0, padding_hu=-1024.0, padding_stored=0), -1024),
+    ],
+    ids=["GE", "zero"],
+)
+def test_padding_becomes_air(storage: PixelStorage, padding_hu: int, tmp_path: Path):
+    image = body_image()
+    voxels = image.voxels.copy()
+    voxels[:, :3] = -1024
+    write_ct_series(replace(image, voxels=voxels), tmp_path, PATIENT, replace(SERIES, storage=storage))
+    stored = pydicom.dcmread(sorted(tmp_path.iterdir())[0])
+    assert int(stored.pixel_array[0, 0]) + float(stored.RescaleIntercept) == padding_hu
+    scan = Ingest()(tmp_path)
+    np.testing.assert_array_equal(sampled(scan, image), voxels)
+    assert scan.volume.voxels.min() == AIR_HU
+
+
+def test_a_padding_value_within_tissue_is_not_believed(tmp_path: Path):
+    """Some exports state a padding value that is muscle: turned to air it would punch holes into bone and muscle."""
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        dataset.add_new("PixelPaddingValue", "US", 1024 + 45)
+        dataset.save_as(path)
+    assert_same_voxels(Ingest()(tmp_path), body_image())
+
+
+def test_bits_above_the_stored_ones_are_not_part_of_the_value(tmp_path: Path):
+    """Old scanners keep an overlay in bit 15 of 12-bit pixels."""
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        pixels = np.frombuffer(dataset.PixelData, "<u2").copy()
+        pixels[::3] |= 0x8000
+        dataset.PixelData = pixels.tobytes()
+        dataset.save_as(path)
+    assert_same_voxels(Ingest()(tmp_path), body_image())
+
+
+def test_a_fractional_slope_rounds_to_the_nearest_hu(tmp_path: Path):
+    """0.5 + 0.125 HU: half a stored step and the rounding to whole HU."""
+    storage = PixelStorage(16, False, 0.25, -1024.0)
+    write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, storage=storage))
+    error = sampled(Ingest()(tmp_path), body_image()) - body_image().voxels
+    assert np.abs(error).max() <= 0.625
+
+
+def test_a_stream_that_contradicts_its_header_is_not_decoded(tmp_path: Path):
+    """The header says 36 rows, the JPEG 2000 stream in it one more: a bomb begins like this."""
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, transfer_syntax=JPEG2000Lossless)):
+        data = path.read_bytes()
+        start = data.index(b"\xff\x4f\xff\x51") + 8
+        lie = (37).to_bytes(4, "big")
+        path.write_bytes(data[: start + 4] + lie + data[start + 8 :])
+    with pytest.raises(Excluded) as caught:
+        Ingest()(tmp_path)
+    assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_the_size_of_a_stream_is_read_from_its_markers():
+    jpeg = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc3\x00\x0b\x0c\x02\x00\x01\x00\x01" + bytes(8)
+    size = stream_size(jpeg, "1.2.840.10008.1.2.4.70")
+    assert size is not None and (size.rows, size.columns, size.bits, size.components) == (512, 256, 12, 1)
+    assert stream_size(b"anything", str(RLELossless)) is None
+    for syntax in ("1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.90"):
+        with pytest.raises(ValueError, match=r"stream|marker"):
+            stream_size(b"\xff\xd8nonsense and nothing else", syntax)
+
+
+def test_a_slice_cut_short_at_the_end_is_not_interpolated(tmp_path: Path):
+    """There is no neighbour beyond it, so that the advice to fill gaps is not given."""
+    paths = write_ct_series(body_image(), tmp_path, PATIENT, SERIES)
+    paths[0].write_bytes(paths[0].read_bytes()[:-500])
+    filling = Ingest(convert=ConvertSettings(fill_missing_slices=True))
+    with pytest.raises(Excluded) as caught:
+        filling(tmp_path)
+    assert caught.value.reason is Reason.UNDECODABLE and "fill_missing_slices" not in caught.value.detail
