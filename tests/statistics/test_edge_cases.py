@@ -13,6 +13,7 @@ import pytest
 
 from spongiosa.statistics.accuracy import accuracy_indices, confusion, predictive_values_at, threshold_table
 from spongiosa.statistics.association import pearson, spearman
+from spongiosa.statistics.audit import audit_roc
 from spongiosa.statistics.baseline import baseline_table
 from spongiosa.statistics.bland_altman import bland_altman
 from spongiosa.statistics.calibration import calibration, hosmer_lemeshow
@@ -116,6 +117,7 @@ FUNCTIONS = {
     "auc_delong": lambda x, y, e: auc_delong(x, e, direction="high"),
     "auc_spss": lambda x, y, e: auc_spss(x, e, direction="low"),
     "compare_delong": lambda x, y, e: compare_delong(x, y, e, direction_first="high", direction_second="low"),
+    "audit_roc": lambda x, y, e: audit_roc(x, e, direction="high"),
     "youden": lambda x, y, e: youden(x, e, direction="high"),
     "bootstrap_roc": lambda x, y, e: bootstrap_roc(x, e, direction="high", seed=1, draws=30),
     "partial_auc": lambda x, y, e: partial_auc(x, e, direction="high", low=0.8, high=1.0, seed=1, draws=30),

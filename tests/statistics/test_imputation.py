@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spongiosa.statistics.imputation import ImputationSettings, impute
+from spongiosa.statistics.imputation_draws import augment
 from spongiosa.statistics.pooling import pool, pool_share, pooled_wald
 from spongiosa.statistics.samples import StatisticsError
 from spongiosa.statistics.terms import Category, Linear
@@ -105,6 +106,18 @@ def test_a_perfectly_predicting_resample_still_gives_finite_draws():
     table.loc[[5, 55], "sex"] = None
     imputed = impute(table, (Linear("age"), SEX), ImputationSettings(imputations=20), seed=1).numbers[:, :, 1]
     assert imputed[:, 5].mean() < 0.5 < imputed[:, 55].mean()
+
+
+def test_pseudo_patients_are_balanced_and_weigh_as_many_as_there_are_coefficients():
+    """One SD up and one down in each predictor, with and without the event: they pull every slope to 0, none aside."""
+    rng = np.random.default_rng(2)
+    design = np.column_stack([np.ones(30), rng.normal(5, 2, 30), rng.normal(-1, 3, 30)])
+    joined, outcome, weights = augment(design, (rng.random(30) < 0.5).astype(float))
+    extra, extra_weights = joined[30:], weights[30:]
+    assert extra_weights.sum() == pytest.approx(3.0)
+    assert (extra_weights @ extra) / 3 == pytest.approx(design.mean(axis=0))
+    assert extra[:, 1].max() - extra[:, 1].min() == pytest.approx(2 * design[:, 1].std(ddof=1))
+    assert extra_weights @ (outcome[30:] - 0.5) == pytest.approx(0.0)
 
 
 def test_what_cannot_be_imputed_is_refused():

@@ -170,6 +170,19 @@ def test_selection_inside_the_bootstrap_is_counted(cohort):
     assert 0 < frequency["noise"] < frequency["hu_ratio"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_resamples_in_which_no_term_is_selected_count_as_a_model_without_predictors():
+    """A weak predictor is lost in some resamples: their slope is 0 and their curve a single point."""
+    rng = np.random.default_rng(1)
+    weak = rng.normal(0, 1, 120)
+    table = pd.DataFrame({"weak": weak, "y": (rng.random(120) < expit(-0.5 + 0.7 * weak)).astype(int)})
+    procedure = Procedure((Linear("weak"),), rule=SelectionRule(enter_below=0.05))
+    result = validate_internally(table, table["y"], procedure, seed=1, resamples=60)
+    assert 0.3 < dict(result.selection_frequency)["weak"] < 1
+    assert result.used == 60
+    assert np.isfinite(result.curve.mean_absolute_error)
+
+
 def test_imputation_inside_the_bootstrap_uses_every_patient_and_reports_progress(cohort):
     gappy = cohort.copy()
     gappy.loc[::6, "hu_ratio"] = np.nan

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from spongiosa.statistics.accuracy import Confusion, accuracy_indices
+from spongiosa.statistics.audit import auc_from_z, counts_of_share, largest_auc
 from spongiosa.statistics.calibration import hosmer_lemeshow
 from spongiosa.statistics.comparison import student_t_from_summary, welch_t_from_summary
 from spongiosa.statistics.contingency import chi_square, fisher_exact
@@ -133,21 +134,21 @@ def test_001_exclusion_cut_offs_are_whole_patients_of_33_and_67(shape):
 
 def test_001_left_roi_exclusion_rates_fit_no_number_of_patients():
     """Printed 88.9 % of 33 and 89.1 % of 67: no whole number gives them."""
-    assert not any(round(100 * k / 33, 1) == 88.9 for k in range(34))
-    assert not any(round(100 * k / 67, 1) == 89.1 for k in range(68))
+    assert counts_of_share(0.889, 33, decimals=3) == ()
+    assert counts_of_share(0.891, 67, decimals=3) == ()
 
 
 def test_001_right_roi_specificity_in_the_text_is_impossible():
     """The text's 85.7 % is 24/28, and there are 27; the table's 92.6 % = 25/27 agrees with J."""
-    assert not any(round(100 * k / 27, 1) == 85.7 for k in range(28))
-    assert round(100 * 25 / 27, 1) == 92.6
+    assert counts_of_share(0.857, 27, decimals=3) == ()
+    assert counts_of_share(0.926, 27, decimals=3) == (25,)
 
 
 def test_001_left_roi_auc_exceeds_what_its_youden_index_allows():
     """AUC <= 1 - (1 - J)^2 / 2.  J .588 allows .915, printed is .936."""
     youden = 51 / 73 + 24 / 27 - 1
-    assert round(1 - (1 - youden) ** 2 / 2, 3) == 0.915
-    assert 1 - (1 - youden) ** 2 / 2 < 0.936
+    assert round(largest_auc(youden), 3) == 0.915
+    assert largest_auc(youden) < 0.936
 
 
 def test_001_kruskal_wallis_h_2_81_of_five_rois_has_p_0_59():
@@ -207,8 +208,7 @@ def test_002_printed_sensitivity_belongs_to_the_patients_without_loosening(
 @pytest.mark.parametrize(("z", "from_z", "printed"), [(-4.259, 0.691, 0.682), (-5.172, 0.732, 0.714)])
 def test_002_mann_whitney_z_and_auc_contradict_each_other(z, from_z, printed):
     """Z and AUC are functions of each other: A = .5 + |Z| SE0 (without ties).  The printed AUCs are smaller."""
-    null_error = math.sqrt((63 + 123 + 1) / (12 * 63 * 123))
-    assert round(0.5 + abs(z) * null_error, 3) == from_z
+    assert round(auc_from_z(z, 63, 123), 3) == from_z
     assert from_z - printed > 0.005
 
 

@@ -24,6 +24,7 @@ association and accuracy
   roc                 ROC curve, AUC (DeLong, SPSS), paired DeLong test
   cutoff              Youden with all ties, stratified bootstrap of AUC, index and cut-off
   partial_auc         area between two specificities or sensitivities
+  audit               identities between figures: direction, AUC against Youden, Z against AUC, possible counts
 regression
   terms               linear, category, restricted cubic spline -> design matrix
   logistic_solver     Newton's method, separation

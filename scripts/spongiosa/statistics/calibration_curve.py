@@ -40,6 +40,9 @@ def smooth_calibration(probability: FloatArray, events: BoolArray, grid: FloatAr
     """
     order = np.argsort(probability, kind="stable")
     x, y = probability[order], events[order].astype(np.float64)
+    if x[0] == x[-1]:
+        # A model without predictors gives everybody one risk; one point is no curve.
+        return np.full(grid.size, np.nan)
     smooth = lowess(y, x, frac=SPAN, it=0, delta=DELTA_SHARE * float(x[-1] - x[0]), is_sorted=True, return_sorted=False)
     places, first = np.unique(x, return_index=True)
     return np.asarray(np.interp(grid, places, smooth[first], left=np.nan, right=np.nan), dtype=np.float64)

@@ -68,7 +68,7 @@ def draw_logistic(
     with and without the event, so that a resample with perfect prediction still has a finite posterior.
     Source: White, Daniel and Royston, Comput Stat Data Anal 54 (2010) 2267-2275.
     """
-    augmented, outcome, weights = _augment(design, observed)
+    augmented, outcome, weights = augment(design, observed)
     solution = solve_logistic(augmented, outcome, weights=weights)
     factor = np.linalg.cholesky(covariance_of(solution))
     drawn = solution.beta + factor @ rng.standard_normal(solution.beta.size)
@@ -90,7 +90,8 @@ def _draw_coefficients(
     return estimate, drawn, sd
 
 
-def _augment(design: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def augment(design: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Design, outcome and weights with the pseudo-patients of `draw_logistic` appended; their weights sum to p."""
     means, sds = design.mean(axis=0), design.std(axis=0, ddof=1)
     predictors = design.shape[1] - 1
     extra = np.tile(means, (4 * predictors, 1))
