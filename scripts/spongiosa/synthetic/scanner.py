@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +28,9 @@ _COLUMN_AND_ROW: dict[PatientPosition, tuple[tuple[float, float], float]] = {
     "HFP": ((-1.0, -1.0), 1.0),
     "FFP": ((1.0, -1.0), -1.0),
 }
+
+
+_RECONSTRUCTION = ("kernel", "noise_sd_hu", "padding_hu", "clips_to_12_bit")
 
 
 @dataclass(frozen=True)
@@ -80,24 +84,50 @@ def render_ct(patient: SyntheticPatient, scanner: ScannerParameters, seed: int) 
 
     The image is int16 HU, shape (slices, rows, columns); the label maps are uint8 in the VerSe convention.
     """
-    grid = scan_grid(patient, scanner)
-    tissues = Tissues(scanner.kvp)
+    return render_reconstructions(patient, [scanner], [seed])[0]
+
+
+def render_reconstructions(
+    patient: SyntheticPatient, scanners: Sequence[ScannerParameters], seeds: Sequence[int]
+) -> list[RenderedScan]:
+    """Several reconstructions of one acquisition: the anatomy is painted once, kernels and noise differ.
+
+    Raises `ValueError` when the scanners differ in more than kernel, noise, padding and clipping.
+    """
+    first = scanners[0]
+    for other in scanners[1:]:
+        allowed = {name: getattr(first, name) for name in _RECONSTRUCTION}
+        if replace(other, **allowed) != first:
+            raise ValueError(f"reconstructions of one acquisition may differ in {', '.join(_RECONSTRUCTION)} only")
+    grid = scan_grid(patient, first)
+    tissues = Tissues(first.kvp)
     canvas = GridCanvas(grid, AIR_HU)
-    table = _table(patient, scanner)
-    if scanner.has_table:
+    table = _table(patient, first)
+    if first.has_table:
         Moved(table, patient.position_mm).paint(canvas, tissues)
-    phantom = placed_phantom(patient, scanner)
+    phantom = placed_phantom(patient, first)
     if phantom is not None:
         Moved(phantom, patient.position_mm).paint(canvas, tissues)
     patient.paint(canvas, tissues)
-    ct = _reconstruct(np.asarray(canvas.values, dtype=np.float32), scanner, seed)
-    return RenderedScan(
-        ct=grid.image(ct),
-        vertebrae=grid.image(canvas.vertebrae),
-        bodies=grid.image(canvas.bodies),
-        patient=patient,
-        scanner=scanner,
+    field = np.asarray(canvas.values, dtype=np.float32)
+    artefact_seed = np.random.SeedSequence(seeds[0]).spawn(1)[0]
+    add_artefacts(
+        field,
+        first.pixel_spacing_mm,
+        metal=first.has_metal_artefacts,
+        beam_hardening=first.beam_hardening,
+        rng=np.random.default_rng(artefact_seed),
     )
+    return [
+        RenderedScan(
+            ct=grid.image(_reconstruct(field, scanner, seed)),
+            vertebrae=grid.image(canvas.vertebrae),
+            bodies=grid.image(canvas.bodies),
+            patient=patient,
+            scanner=scanner,
+        )
+        for scanner, seed in zip(scanners, seeds, strict=True)
+    ]
 
 
 def _table(patient: SyntheticPatient, scanner: ScannerParameters) -> Table:
@@ -119,14 +149,6 @@ def _reconstruct(field: NDArray[np.float32], scanner: ScannerParameters, seed: i
     overlap = max(0.0, 1.0 - scanner.slice_spacing_mm / scanner.slice_thickness_mm)
     reconstruction = Reconstruction(
         scanner.kernel, (scanner.rows, scanner.columns), scanner.pixel_spacing_mm, scanner.noise_sd_hu, overlap, seed
-    )
-    streams = np.random.SeedSequence(seed).spawn(2)
-    add_artefacts(
-        field,
-        scanner.pixel_spacing_mm,
-        metal=scanner.has_metal_artefacts,
-        beam_hardening=scanner.beam_hardening,
-        rng=np.random.default_rng(streams[0]),
     )
     outside = _outside_circle(scanner) if scanner.padding_hu is not None else None
     lowest, highest = (-1024, 3071) if scanner.clips_to_12_bit else (-32768, 32767)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -105,17 +105,17 @@ class Truth:
         """The ideal ellipse of a slice, or None when the inset leaves no area there."""
         return self.regions(level).ellipse(region, plane)
 
-    def cohort_columns(self) -> dict[str, float]:
+    def cohort_columns(self, levels: Sequence[str] = L1_TO_L4) -> dict[str, float]:
         """`ax_l1_l4_hu`, `hu_3d_l1_l4` and per level `<level>_hu`: what a perfect run would write for the patient.
 
-        Levels that are not complete in the image are left out of the means, as a measurement would have to.
+        Levels that are not complete in the image, or whose regions are empty (a crushed body), are left out of the
+        means, as a measurement would have to; `levels` leaves out more, such as those with cement or metal.
         """
-        levels = [k for k in L1_TO_L4 if k in self.complete_levels]
-        per_level = {k: float(np.nanmean([self.hu(k, r) for r in ELLIPSES])) for k in levels}
-        volumes = [self.hu(k, "body_trabecular") for k in levels]
-        columns = {f"{k.lower()}_hu": value for k, value in per_level.items()}
-        columns["ax_l1_l4_hu"] = float(np.mean(list(per_level.values()))) if levels else float("nan")
-        columns["hu_3d_l1_l4"] = float(np.mean(volumes)) if levels else float("nan")
+        kept = [k for k in levels if k in self.complete_levels]
+        slices = {k: _mean_of([self.hu(k, region) for region in ELLIPSES]) for k in kept}
+        columns = {f"{k.lower()}_hu": value for k, value in slices.items()}
+        columns["ax_l1_l4_hu"] = _mean_of(list(slices.values()))
+        columns["hu_3d_l1_l4"] = _mean_of([self.hu(k, "body_trabecular") for k in kept])
         return columns
 
     def to_frame(self) -> pd.DataFrame:
@@ -190,6 +190,12 @@ class Truth:
         else:
             values = self.patient.vertebra_values_at(level, points, palette)
         return float(np.mean(values, dtype=np.float64))
+
+
+def _mean_of(values: list[float]) -> float:
+    """Mean of the values that are there; nan when none is."""
+    there = [value for value in values if not np.isnan(value)]
+    return float(np.mean(there)) if there else float("nan")
 
 
 def _columns(vectors: dict[str, NDArray[np.float64]]) -> dict[str, float]:
