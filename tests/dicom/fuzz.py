@@ -40,6 +40,7 @@ MAXIMUM_MEMORY_MB: Final = 2000.0
 MEMORY_LIMIT_BYTES: Final = 6 * 2**30
 """Address space of the worker: more than any case needs, less than would hurt the machine."""
 SLICES: Final = 6
+PROGRESS_EVERY: Final = 100
 
 
 def _classic(**changes: object) -> Callable[[Path], Path]:
@@ -111,8 +112,8 @@ def run_case(kind: str, number: int, seed: int, templates: Path, folder: Path) -
 def _work(pipe: Connection, seed: int, templates: Path) -> None:
     warnings.simplefilter("ignore")  # the mutations write values that pydicom warns of
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-    while (case := pipe.recv()) is not None:
-        kind, number = case
+    while True:
+        kind, number = pipe.recv()
         with tempfile.TemporaryDirectory() as folder:
             try:
                 done, ended = run_case(kind, number, seed, templates, Path(folder))
@@ -136,6 +137,10 @@ class Worker:
         self._process.start()
         other.close()
 
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.join()
+
     def run(self, kind: str, number: int) -> tuple[str, str, float]:
         """What was done, how it ended, and the peak memory of the process so far in MB."""
         self._pipe.send((kind, number))
@@ -146,8 +151,7 @@ class Worker:
             ended = "hang"
         except EOFError:
             ended = "process died"
-        self._process.kill()
-        self._process.join()
+        self.stop()
         self._start()
         return f"{kind} {number}", ended, 0.0
 
@@ -165,15 +169,19 @@ def fuzz(files: int, folders: int, seed: int) -> tuple[Counter[str], list[str], 
         for name, build in BUILDERS.items():
             build(templates / name)
         worker = Worker(seed, templates)
+        begun = time.monotonic()
         for kind, count in (("file", files), ("folder", folders)):
             for number in range(count):
                 started = time.monotonic()
                 done, ended, memory_mb = worker.run(kind, number)
+                if number % PROGRESS_EVERY == 0:
+                    print(f"{kind} {number} of {count}, {time.monotonic() - begun:.0f} s", flush=True)  # noqa: T201
                 slowest, peak_mb = max(slowest, time.monotonic() - started), max(peak_mb, memory_mb)
                 ended = "over 2 GB" if memory_mb > MAXIMUM_MEMORY_MB else ended
                 tally[ended] += 1
                 if ended in FAILURES:
                     failures.append(f"{kind} {number} (seed {seed}): {ended}: {done}")
+        worker.stop()
     return tally, failures, slowest, peak_mb
 
 
