@@ -73,6 +73,8 @@ def patient_outcomes(scans: pd.DataFrame) -> pd.DataFrame:
     A patient with one usable scan is measured; otherwise one with a failed scan has failed; otherwise the scan that
     went furthest tells why the patient left.
     """
+    if scans.empty:
+        return scans
     rank = scans["status"].map({str(Status.OK): 0, str(Status.FAILED): 1}).fillna(2)
     order = {stage: position for position, stage in enumerate(STAGES)}
     furthest = -scans["stage"].map(order).fillna(-1)

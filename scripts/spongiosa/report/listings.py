@@ -32,14 +32,15 @@ def patient_table(patients: pd.DataFrame, scans: pd.DataFrame, settings: ReportS
         patient_id = str(patient["patient_id"])
         outcome = outcomes.loc[patient_id] if patient_id in outcomes.index else None
         picture = None if outcome is None else outcome["review_picture"]
-        cells: dict[str, Cell] = {
-            "Patient": Cell(patient_id),
-            "Outcome": Cell("unknown" if outcome is None else _OUTCOMES.get(str(outcome["status"]), "unknown")),
-        }
+        cells: dict[str, Cell] = {"Patient": Cell(patient_id)}
+        if len(scans):
+            status = "" if outcome is None else str(outcome["status"])
+            cells["Outcome"] = Cell(_OUTCOMES.get(status, "unknown"))
         for column, heading, decimals in shown:
             cells[heading] = Cell(_value_cell(patient[column], decimals))
         has_picture = isinstance(picture, str) and bool(picture)
-        cells["Picture"] = Cell("picture", picture_link(str(picture))) if has_picture else Cell("")
+        if len(scans):
+            cells["Picture"] = Cell("picture", picture_link(str(picture))) if has_picture else Cell("")
         rows.append(cells)
     left_out = len(patients) - len(listed)
     notes = (f"{left_out} further patients are in cohort/patients.csv.",) if left_out else ()

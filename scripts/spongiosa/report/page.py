@@ -84,7 +84,8 @@ def render_report(
     """The page report/index.html as text; the same input gives the same text.
 
     `study_folders` as `studies.result.write_study` wrote them, in the order of the page; `output_dir` is where the
-    review pictures of `tables.scans` lie.  Everything that comes from the user is escaped; a policy in the page
+    review pictures of `tables.scans` lie.  Without scans (studies of a table alone) the page leaves out flow, pictures
+    and exclusions.  Everything that comes from the user is escaped; a policy in the page
     forbids every request and every script but its own.
     """
     flow = patient_flow(tables.scans)
@@ -103,6 +104,7 @@ def render_report(
         headline=_headline(tables.patients, flow, studies),
         tiles=_tiles(tables, flow),
         flow=flow,
+        has_scans=not tables.scans.empty,
         failures=_failures(tables.scans),
         cohort=_cohort_section(tables, settings),
         studies=studies,
@@ -145,6 +147,8 @@ def _headline(patients: pd.DataFrame, flow: PatientFlow, studies: Sequence[Study
 
 
 def _tiles(tables: ReportTables, flow: PatientFlow) -> list[tuple[str, str]]:
+    if tables.scans.empty:
+        return [("Patients", whole(len(tables.patients)))]
     measured = tables.measurements
     levels = 0
     if len(measured):
@@ -177,7 +181,9 @@ def _cohort_section(tables: ReportTables, settings: ReportSettings) -> dict[str,
     rows = cohort_tables.of_session(tables.measurements, session)
     outcomes = patient_outcomes(tables.scans)
     measured_ids = outcomes.loc[outcomes["status"] == Status.OK, "patient_id"]
-    measured = tables.patients[tables.patients["patient_id"].isin(measured_ids)]
+    measured = tables.patients
+    if len(tables.scans):
+        measured = measured[measured["patient_id"].isin(measured_ids)]
     variables = present(
         [*demographic_variables(), *dxa_variables(("lumbar", "femoral_neck", "total_hip")), *INDEX_VARIABLES],
         measured,
@@ -185,7 +191,7 @@ def _cohort_section(tables: ReportTables, settings: ReportSettings) -> dict[str,
     views: list[TableView] = []
     drawn: list[FigureExhibit | None] = [cohort_tables.age_figure(measured)]
     if variables:
-        caption = f"The {len(measured)} measured patients."
+        caption = f"The {len(measured)} measured patients." if len(tables.scans) else f"n = {len(measured)}."
         views.append(table_view(characteristics("characteristics", "Patients", caption, measured, variables)))
     if len(rows):
         means = cohort_tables.level_means(rows)
@@ -211,7 +217,7 @@ def _methods(tables: ReportTables) -> str:
     """How the numbers were measured, from what the rows say about themselves."""
     rows = tables.measurements
     if rows.empty:
-        return "No scan was measured."
+        return "No scan was measured." if len(tables.scans) else "The patient table was given; no scan was measured."
     localisers = _listed(rows["localiser"])
     calibrations = _listed(rows["calibration_method"])
     calibration = (
