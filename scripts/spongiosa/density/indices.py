@@ -7,16 +7,22 @@ missing).  Classes that follow from a threshold are made by the studies, not her
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from spongiosa.anatomy.levels import L1_TO_L4, LUMBAR
 from spongiosa.outcome import Reason, Status
 
 if TYPE_CHECKING:
     from spongiosa.config.aggregate import AggregateSettings
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+QUANTITIES = ("hu_mean", "vbmd_mean_mg_cm3")
 
 SLICES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
 SHAPES = {
@@ -34,56 +40,72 @@ MINIMUM_SLICES = 2
 RATIO_LEVELS = ("L3", "L2", "L4")
 
 
-@dataclass(frozen=True)
-class Index:
-    """A value of one patient, or the reason why it is missing."""
+class CohortMeasurements:
+    """The valid default measurements of all patients, one value per patient, level and region.
 
-    value: float | None
-    levels_used: int
-    reason: Reason | None = None
-
-
-class PatientMeasurements:
-    """The valid measurements of one patient's scan, by level and region."""
-
-    def __init__(self, rows: pd.DataFrame) -> None:
-        is_default = (rows["variant"] == "default") & (rows["status"] == Status.OK)
-        self._rows = rows[is_default]
-
-    def values(self, levels: Iterable[str], regions: Iterable[str], quantity: str) -> pd.DataFrame:
-        """Columns level, region, side and value of the measurements that have the quantity."""
-        rows = self._rows
-        chosen = rows[rows["level"].isin(list(levels)) & rows["region"].isin(list(regions)) & rows[quantity].notna()]
-        return chosen[["level", "region", "side", quantity]].rename(columns={quantity: "value"})
-
-
-def three_slice_mean(measured: PatientMeasurements, levels: Iterable[str], minimum_levels: int) -> Index:
-    """Mean over all slices of the three-slice ellipses, each slice with the same weight (study 000: 12 slices).
-
-    A level counts when at least two of its three slices were measured.
+    Every index is computed for all patients at once: patient by patient a cohort of 100,000 takes hours.
     """
-    slices = measured.values(levels, SLICES, "hu_mean")
-    counts = slices.groupby("level")["value"].transform("size")
-    slices = slices[counts >= MINIMUM_SLICES]
-    return _mean_over_levels(slices, minimum_levels)
+
+    def __init__(self, rows: pd.DataFrame, patients: pd.Index) -> None:
+        """`rows` are measurements of one session of the `patients` (sorted, unique)."""
+        valid = rows[(rows["variant"] == "default") & (rows["status"] == Status.OK)]
+        table = pd.DataFrame(
+            {
+                "patient": patients.get_indexer(pd.Index(valid["patient_id"])),
+                "level": valid["level"].astype("category").to_numpy(),
+                "region": valid["region"].astype("category").to_numpy(),
+                **{quantity: _real(valid[quantity]) for quantity in QUANTITIES},
+            }
+        )
+        table = table[table["patient"] >= 0]
+        self.patients = patients
+        #: Mean over sides, by patient, level and region; NaN where nothing was measured.
+        self._by_region = table.groupby(["patient", "level", "region"], observed=True)[list(QUANTITIES)].mean()
+        self._by_region = self._by_region.reset_index()
+        slices = table[table["region"].isin(SLICES)].dropna(subset="hu_mean")
+        by_level = slices.groupby(["patient", "level"], observed=True)["hu_mean"].agg(["sum", "size"]).reset_index()
+        #: Sum and number of the slices of every level that has enough of them.
+        self._slices = by_level[by_level["size"] >= MINIMUM_SLICES]
+
+    def three_slice_mean(self, levels: Iterable[str], minimum_levels: int) -> pd.DataFrame:
+        """Mean over all slices of the three-slice ellipses, each slice with the same weight (study 000: 12 slices).
+
+        A level counts when at least two of its three slices were measured.
+        """
+        of_patient = self._slices[self._slices["level"].isin(list(levels))].groupby("patient")
+        totals = of_patient[["sum", "size"]].sum()
+        return self._index(totals["sum"] / totals["size"], of_patient.size(), minimum_levels)
+
+    def region_mean(self, levels: Iterable[str], region: str, quantity: str, minimum_levels: int) -> pd.DataFrame:
+        """Mean over levels of a region; left and right of a level are averaged first."""
+        rows = self._by_region
+        chosen = rows[(rows["region"] == region) & rows["level"].isin(list(levels)) & rows[quantity].notna()]
+        of_patient = chosen.groupby("patient")[quantity]
+        return self._index(of_patient.mean(), of_patient.size(), minimum_levels)
+
+    def nothing(self, reason: Reason) -> pd.DataFrame:
+        """The index that no patient has."""
+        return pd.DataFrame({"value": np.nan, "levels_used": 0, "reason": str(reason)}, index=self._numbers)
+
+    @property
+    def _numbers(self) -> pd.RangeIndex:
+        return pd.RangeIndex(len(self.patients))
+
+    def _index(self, mean: pd.Series[float], levels: pd.Series[int], minimum_levels: int) -> pd.DataFrame:
+        levels_used = levels.reindex(self._numbers, fill_value=0).astype("int64")
+        is_enough = levels_used >= minimum_levels
+        too_few = np.where(levels_used == 0, str(Reason.NOT_MEASURED), str(Reason.TOO_FEW_LEVELS))
+        return pd.DataFrame(
+            {
+                "value": mean.reindex(self._numbers).where(is_enough),
+                "levels_used": levels_used,
+                "reason": pd.Series(too_few, index=self._numbers, dtype=object).where(~is_enough, None),
+            }
+        )
 
 
-def region_mean(
-    measured: PatientMeasurements, levels: Iterable[str], region: str, quantity: str, minimum_levels: int
-) -> Index:
-    """Mean over levels of a region; left and right of a level are averaged first."""
-    sides = measured.values(levels, [region], quantity)
-    per_level = sides.groupby("level")[["value"]].mean().reset_index()
-    return _mean_over_levels(per_level, minimum_levels)
-
-
-def _mean_over_levels(values: pd.DataFrame, minimum_levels: int) -> Index:
-    levels_used = int(values["level"].nunique())
-    if levels_used == 0:
-        return Index(None, 0, Reason.NOT_MEASURED)
-    if levels_used < minimum_levels:
-        return Index(None, levels_used, Reason.TOO_FEW_LEVELS)
-    return Index(float(values["value"].mean()), levels_used)
+def _real(column: pd.Series[Any]) -> FloatArray:
+    return column.to_numpy(dtype=float, na_value=np.nan)
 
 
 def derive_indices(scans: pd.DataFrame, measurements: pd.DataFrame, settings: AggregateSettings) -> pd.DataFrame:
@@ -92,19 +114,28 @@ def derive_indices(scans: pd.DataFrame, measurements: pd.DataFrame, settings: Ag
     `scans` and `measurements` are the tables of the cohort.  The indices come from the CT of `settings.session`; a
     patient without it, or whose scan left, has no values and says why.
     """
-    of_session = scans[(scans["session"] == settings.session) & (scans["modality"] == "ct")].set_index("patient_id")
-    rows_of = _rows_of_patients(measurements, settings.session)
-    table = []
-    for patient_id in sorted(scans["patient_id"].unique()):
-        reason = _scan_reason(of_session, patient_id)
-        measured = PatientMeasurements(rows_of[patient_id]) if reason is None and patient_id in rows_of else None
-        if measured is not None:
-            indices = _indices_of_patient(measured, settings)
-        else:
-            indices = {name: Index(None, 0, reason or Reason.NOT_MEASURED) for name in INDICES}
-        level = _ratio_level(measured) if measured is not None else None
-        table.append({"patient_id": patient_id} | _columns(indices) | {"hu_ratio_level": level})
-    return _typed(pd.DataFrame(table))
+    patients = pd.Index(sorted(scans["patient_id"].unique()), dtype="object")
+    of_session = scans[(scans["session"] == settings.session) & (scans["modality"] == "ct")]
+    of_session = of_session.set_index("patient_id").reindex(patients)
+    has_left = (of_session["status"] != Status.OK).fillna(value=True).to_numpy(dtype=bool)
+    scan_reasons = of_session["reason"].fillna(str(Reason.NOT_MEASURED)).astype(object).to_numpy()
+    measured = CohortMeasurements(_rows_of_session(measurements, settings.session), patients[~has_left])
+    columns: dict[str, Any] = {"patient_id": patients}
+    for name, compute in INDICES.items():
+        index = compute(measured, settings)
+        columns[name] = _spread(index["value"], has_left, np.nan)
+        columns[f"{name}_levels_used"] = _spread(index["levels_used"], has_left, 0)
+        columns[f"{name}_reason"] = _spread(index["reason"], has_left, scan_reasons[has_left])
+    columns["hu_ratio_level"] = _spread(_ratio_level(measured), has_left, None)
+    return _typed(pd.DataFrame(columns))
+
+
+def _spread(values: pd.Series[Any], has_left: BoolArray, of_those_who_left: Any) -> NDArray[Any]:
+    """Values of the patients who stayed, joined with those of the patients who left, in the order of all."""
+    spread = np.empty(len(has_left), dtype=object)
+    spread[~has_left] = values.to_numpy(dtype=object)
+    spread[has_left] = of_those_who_left
+    return spread
 
 
 def joined_patients(indices: pd.DataFrame, clinical: pd.DataFrame | None) -> pd.DataFrame:
@@ -116,52 +147,51 @@ def joined_patients(indices: pd.DataFrame, clinical: pd.DataFrame | None) -> pd.
     return indices[["patient_id"]].merge(clinical, how="left", on="patient_id").merge(indices[own], on="patient_id")
 
 
-def _rows_of_patients(measurements: pd.DataFrame, session: str) -> dict[str, pd.DataFrame]:
+def _rows_of_session(measurements: pd.DataFrame, session: str) -> pd.DataFrame:
     if measurements.empty:
-        return {}
-    rows = measurements[(measurements["session"] == session) & (measurements["modality"] == "ct")]
-    return {str(patient_id): of_patient for patient_id, of_patient in rows.groupby("patient_id")}
+        return pd.DataFrame(columns=["patient_id", "level", "region", "variant", "status", *QUANTITIES])
+    return measurements[(measurements["session"] == session) & (measurements["modality"] == "ct")]
 
 
-def _scan_reason(of_session: pd.DataFrame, patient_id: str) -> Reason | None:
-    if patient_id not in of_session.index:
-        return Reason.NOT_MEASURED
-    scan = of_session.loc[patient_id]
-    return None if scan["status"] == Status.OK else Reason(str(scan["reason"]))
+def _body_and_trajectory(measured: CohortMeasurements) -> pd.DataFrame:
+    """The level of the HU ratio with its three-slice mean and its trajectory: the first of L3, L2, L4 with both."""
+    chosen = pd.DataFrame(
+        {"level": None, "body": np.nan, "trajectory": np.nan}, index=pd.RangeIndex(len(measured.patients))
+    )
+    chosen["level"] = chosen["level"].astype(object)
+    for level in reversed(RATIO_LEVELS):
+        body = measured.three_slice_mean([level], 1)["value"]
+        trajectory = measured.region_mean([level], "trajectory", "hu_mean", 1)["value"]
+        has_both = body.notna() & trajectory.notna()
+        chosen.loc[has_both, "level"] = level
+        chosen.loc[has_both, "body"] = body
+        chosen.loc[has_both, "trajectory"] = trajectory
+    return chosen
 
 
-def _indices_of_patient(measured: PatientMeasurements, settings: AggregateSettings) -> dict[str, Index]:
-    return {name: compute(measured, settings) for name, compute in INDICES.items()}
+def _ratio_level(measured: CohortMeasurements) -> pd.Series[Any]:
+    return _body_and_trajectory(measured)["level"]
 
 
-def _ratio_level(measured: PatientMeasurements) -> str | None:
-    """The first of L3, L2, L4 that has both the three-slice mean and the screw trajectory."""
-    for level in RATIO_LEVELS:
-        body = three_slice_mean(measured, [level], 1)
-        trajectory = region_mean(measured, [level], "trajectory", "hu_mean", 1)
-        if body.value is not None and trajectory.value is not None:
-            return level
-    return None
-
-
-def _hu_ratio(measured: PatientMeasurements, settings: AggregateSettings) -> Index:
+def _hu_ratio(measured: CohortMeasurements, settings: AggregateSettings) -> pd.DataFrame:
     """ST-HU / B-HU at the same level (study 003); undefined where B-HU is near or below zero."""
-    level = _ratio_level(measured)
-    if level is None:
-        return Index(None, 0, Reason.NOT_MEASURED)
-    body = three_slice_mean(measured, [level], 1).value
-    trajectory = region_mean(measured, [level], "trajectory", "hu_mean", 1).value
-    if body is None or trajectory is None:
-        return Index(None, 0, Reason.NOT_MEASURED)
-    if body < settings.minimum_body_hu_for_ratio:
-        return Index(None, 1, Reason.BODY_HU_NEAR_ZERO)
-    return Index(trajectory / body, 1)
+    chosen = _body_and_trajectory(measured)
+    index = _at_ratio_level("trajectory")(measured, settings)
+    is_near_zero = chosen["body"] < settings.minimum_body_hu_for_ratio
+    index["value"] = (chosen["trajectory"] / chosen["body"]).where(~is_near_zero)
+    index.loc[is_near_zero, "reason"] = str(Reason.BODY_HU_NEAR_ZERO)
+    return index
 
 
-def _at_ratio_level(compute: Callable[[PatientMeasurements, str], Index]) -> IndexFunction:
-    def at_level(measured: PatientMeasurements, _settings: AggregateSettings) -> Index:
-        level = _ratio_level(measured)
-        return Index(None, 0, Reason.NOT_MEASURED) if level is None else compute(measured, level)
+def _at_ratio_level(quantity: str) -> IndexFunction:
+    def at_level(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
+        values = _body_and_trajectory(measured)[quantity]
+        index = measured.nothing(Reason.NOT_MEASURED)
+        has_level = values.notna()
+        index["value"] = values
+        index["levels_used"] = has_level.astype("int64")
+        index["reason"] = index["reason"].astype(object).where(~has_level, None)
+        return index
 
     return at_level
 
@@ -169,35 +199,36 @@ def _at_ratio_level(compute: Callable[[PatientMeasurements, str], Index]) -> Ind
 def _vbmd(levels: tuple[str, ...], region: str, minimum_levels: int) -> IndexFunction:
     """Mean vBMD of a region; where HU are there and vBMD is not, the reason is the missing calibration."""
 
-    def compute(measured: PatientMeasurements, _settings: AggregateSettings) -> Index:
-        index = region_mean(measured, levels, region, "vbmd_mean_mg_cm3", minimum_levels)
-        if index.value is None and not measured.values(levels, [region], "hu_mean").empty:
-            return Index(None, index.levels_used, Reason.NOT_CALIBRATED)
+    def compute(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
+        index = measured.region_mean(levels, region, "vbmd_mean_mg_cm3", minimum_levels)
+        has_hu = measured.region_mean(levels, region, "hu_mean", 1)["value"].notna()
+        index.loc[index["value"].isna() & has_hu, "reason"] = str(Reason.NOT_CALIBRATED)
         return index
 
     return compute
 
 
-IndexFunction = Callable[[PatientMeasurements, "AggregateSettings"], Index]
+IndexFunction = Callable[[CohortMeasurements, "AggregateSettings"], pd.DataFrame]
+"""Columns value, levels_used and reason (why the value is missing), one row per patient."""
 
 _L1_L4 = tuple(level.name for level in L1_TO_L4)
 
 
 def _of_shape(region: str) -> IndexFunction:
-    return lambda measured, settings: region_mean(measured, _L1_L4, region, "hu_mean", settings.minimum_levels)
+    return lambda measured, settings: measured.region_mean(_L1_L4, region, "hu_mean", settings.minimum_levels)
 
 
 def _of_level(level: str) -> IndexFunction:
-    return lambda measured, _settings: three_slice_mean(measured, [level], 1)
+    return lambda measured, _settings: measured.three_slice_mean([level], 1)
 
 
-def _of_later_module(_measured: PatientMeasurements, _settings: AggregateSettings) -> Index:
-    return Index(None, 0, Reason.MODULE_ABSENT)
+def _of_later_module(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
+    return measured.nothing(Reason.MODULE_ABSENT)
 
 
 #: Every index by its column name.
 INDICES: dict[str, IndexFunction] = {
-    "ax_l1_l4_hu": lambda measured, settings: three_slice_mean(measured, _L1_L4, settings.minimum_levels),
+    "ax_l1_l4_hu": lambda measured, settings: measured.three_slice_mean(_L1_L4, settings.minimum_levels),
     "hu_3d_l1_l4": _of_shape("body_trabecular"),
     **{f"{level.name.lower()}_hu": _of_level(level.name) for level in LUMBAR if level.name != "L6"},
     **{f"{name}_l1_l4_hu": _of_shape(region) for name, region in SHAPES.items()},
@@ -205,21 +236,12 @@ INDICES: dict[str, IndexFunction] = {
     "l5_body_vbmd_mg_cm3": _vbmd(("L5",), "body_central", 1),
     "l5_pedicle_vbmd_mg_cm3": _vbmd(("L5",), "pedicle", 1),
     "l5_trajectory_vbmd_mg_cm3": _vbmd(("L5",), "trajectory", 1),
-    "b_hu": _at_ratio_level(lambda measured, level: three_slice_mean(measured, [level], 1)),
-    "st_hu": _at_ratio_level(lambda measured, level: region_mean(measured, [level], "trajectory", "hu_mean", 1)),
+    "b_hu": _at_ratio_level("body"),
+    "st_hu": _at_ratio_level("trajectory"),
     "hu_ratio": _hu_ratio,
     "pbq": _of_later_module,
     "vbq": _of_later_module,
 }
-
-
-def _columns(indices: dict[str, Index]) -> dict[str, float | int | str | None]:
-    columns: dict[str, float | int | str | None] = {}
-    for name, index in indices.items():
-        columns[name] = index.value
-        columns[f"{name}_levels_used"] = index.levels_used
-        columns[f"{name}_reason"] = str(index.reason) if index.reason is not None else None
-    return columns
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
