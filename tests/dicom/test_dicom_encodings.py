@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +13,9 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import JPEG2000Lossless, RLELossless
+from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, RLELossless
 from scipy.spatial.transform import Rotation
 
 from spongiosa.config.convert import ConvertSettings
@@ -54,6 +59,41 @@ def test_an_enhanced_object_equals_its_slices(transfer_syntax, tmp_path: Path):
     scan = Ingest()(tmp_path)
     assert_same_voxels(scan, body_image())
     assert scan.acquisition["kernel"] == SERIES.kernel and scan.acquisition["kvp"] == SERIES.kvp
+
+
+@pytest.mark.skipif(shutil.which("ojph_compress") is None, reason="needs the encoder of OpenJPH (openjph-tools)")
+def test_high_throughput_jpeg_2000_is_decoded(tmp_path: Path):
+    for path in write_ct_series(body_image(), tmp_path / "in", PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        pixels, encoded = tmp_path / "frame.pgm", tmp_path / "frame.j2c"
+        head = f"P5\n{dataset.Columns} {dataset.Rows}\n4095\n".encode()
+        pixels.write_bytes(head + dataset.pixel_array.astype(">u2").tobytes())
+        command = ["ojph_compress", "-i", pixels, "-o", encoded, "-reversible", "true", "-num_decomps", "3"]
+        subprocess.run(command, check=True, capture_output=True)
+        dataset.PixelData = encapsulate([encoded.read_bytes()])
+        dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+        dataset.file_meta.TransferSyntaxUID = HTJ2KLossless
+        dataset.save_as(path)
+    scan = Ingest()(tmp_path / "in")
+    assert_same_voxels(scan, body_image())
+    assert scan.acquisition["transfer_syntax"] == "HTJ2K lossless"
+
+
+def test_a_compressed_scan_is_decoded_under_a_memory_limit_of_the_cluster(tmp_path: Path):
+    """Schedulers limit the address space of a job; its children cannot raise it."""
+    write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, transfer_syntax=JPEG2000Lossless))
+    program = (
+        "import resource, sys, pathlib; resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30));"
+        "from spongiosa.dicom.index import index_input; from spongiosa.dicom.assembly import assemble_input;"
+        "from spongiosa.config.series import SeriesSettings; from spongiosa.config.convert import ConvertSettings;"
+        "path, series = pathlib.Path(sys.argv[1]), SeriesSettings();"
+        "key = index_input(path, 'ct', series)[0].series_key;"
+        "print(assemble_input(path, 'ct', key, series, ConvertSettings()).volume.voxels.shape)"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.stdout.strip() == str(body_image().voxels.shape), result.stderr
 
 
 def test_an_enhanced_mr_object_is_read_with_its_own_scale(tmp_path: Path):

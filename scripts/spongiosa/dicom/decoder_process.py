@@ -51,8 +51,15 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         replies.flush()
 
 
+def _limit_memory() -> None:
+    """Lower the limit on address space; one that a cluster has set lower already can't be raised and stays."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY_LIMIT_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    _limit_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Libraries print what they find odd, even to standard output: the replies get a channel of their own.
     replies = os.fdopen(os.dup(1), "wb")
