@@ -52,7 +52,7 @@ def test_true_density_and_true_hu_of_marrow_without_compact_bone_obey_the_tissue
 
 def test_table_of_truth_has_every_region_of_every_complete_level(woman, reduced_scanner):
     limits = {"cranial_level": "L3", "cranial_margin_mm": 6.0, "caudal_level": "L3", "caudal_margin_mm": 6.0}
-    table = render_ct(woman, reduced_scanner(**limits), seed=1).truth.to_frame()
+    table = render_ct(woman, reduced_scanner(**limits), seed=1).truth.to_frame(REGIONS)
     assert set(table["level"]) == {"L3"}
     assert set(table["region"]) == set(REGIONS)
     assert table.loc[table["region"].isin(SIDED), "side"].tolist() == ["left", "right"] * len(SIDED)

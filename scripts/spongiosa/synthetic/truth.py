@@ -16,12 +16,14 @@ from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.patient import SyntheticPatient
 from spongiosa.synthetic.placed import Ellipse, Shape
 from spongiosa.synthetic.tissue import DensityPalette, Tissues
-from spongiosa.synthetic.truth_regions import ELLIPSES, REGIONS, SIDED, IdealRegions, Plane, Side, endplate
+from spongiosa.synthetic.truth_regions import ELLIPSES, SIDED, IdealRegions, Plane, Side, endplate
 from spongiosa.synthetic.vertebra import Vertebra
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 _INSET_MM: Final = 5.0
 L1_TO_L4: Final = ("L1", "L2", "L3", "L4")
+INDEX_REGIONS: Final = (*ELLIPSES, "body_trabecular")
+"""The regions that the indices of the cohort are made of."""
 
 
 @dataclass(frozen=True)
@@ -118,19 +120,19 @@ class Truth:
         columns["hu_3d_l1_l4"] = _mean_of([self.hu(k, "body_trabecular") for k in kept])
         return columns
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per complete level, region and side.
+    def to_frame(self, regions: Sequence[str] = INDEX_REGIONS) -> pd.DataFrame:
+        """One row per complete level, region and side; `truth_regions.REGIONS` are all that there are.
 
         Columns: `level, region, side, plane, hu_mean, density_mg_cm3` (hydroxyapatite), `k2hpo4_mg_cm3` (what a phantom
         of K2HPO4 rods would give, `Tissues.k2hpo4_equivalent`), `marrow_fat_fraction`.
         """
-        return pd.DataFrame(list(self._rows()))
+        return pd.DataFrame(list(self._rows(regions)))
 
-    def _rows(self) -> Iterator[dict[str, object]]:
+    def _rows(self, regions: Sequence[str]) -> Iterator[dict[str, object]]:
         tissues = Tissues(self.kvp)
         sides: tuple[Side, ...] = ("left", "right")
         for level in self.complete_levels:
-            for region in REGIONS:
+            for region in regions:
                 for side in sides if region in SIDED else ("none",):
                     hu = self.hu(level, region, "endplate", side)
                     yield {
