@@ -97,7 +97,7 @@ def _missing_sentence(stack: Stack, spacing: Spacing, longest: int, settings: Co
     total = len(stack.planes) + spacing.missing
     gap_mm = float(spacing.distances_mm[gaps[0]])
     where = stack.places([gaps[0], gaps[0] + 1])
-    others = f" and at {len(gaps) - 1} more places" if len(gaps) > 1 else ""
+    others = f" and at {len(gaps) - 1} more place{'s' if len(gaps) > 2 else ''}" if len(gaps) > 1 else ""
     verb = "is" if spacing.missing == 1 else "are"
     advice = (
         "set convert.fill_missing_slices to interpolate, or export the series again"
