@@ -312,6 +312,10 @@ for (v in c("age", "bmi", "fused_levels", "diabetes")) {
 basis <- rcspline.eval(D$age, nk = 4, inclx = TRUE)
 for (i in 1:4) put("Hmisc", "loosening", "spline", paste0("knot_", i), value = attr(basis, "knots")[i])
 for (i in 1:3) put("Hmisc", "loosening", "spline", paste0("basis_mean_", i), value = mean(basis[, i]))
+for (count in c(3, 5, 6, 7)) {
+  places <- rcspline.eval(D$bmi, nk = count, knots.only = TRUE)
+  for (i in seq_along(places)) put("Hmisc", "loosening", "knots", count, i, value = places[i])
+}
 bent <- lrm(loosening ~ rcs(age, 4) + hu_ratio, data = D, tol = 1e-14, eps = 1e-12)
 for (i in 1:5) put("rms", "loosening", "spline", paste0("coefficient_", i), value = coef(bent)[i])
 for (i in 1:5) put("rms", "loosening", "spline", paste0("standard_error_", i), value = sqrt(diag(bent$var))[i])

@@ -120,6 +120,21 @@ def test_pseudo_patients_are_balanced_and_weigh_as_many_as_there_are_coefficient
     assert extra_weights @ (outcome[30:] - 0.5) == pytest.approx(0.0)
 
 
+def test_spinopelvic_angles_that_add_up_do_not_stop_the_imputation():
+    """PI = PT + SS exactly: every imputation model that has all three is singular without care."""
+    rng = np.random.default_rng(4)
+    pt, ss = rng.normal(15, 6, 80), rng.normal(36, 8, 80)
+    table = pd.DataFrame({"pt": pt, "ss": ss, "pi": pt + ss, "sex": rng.choice(["f", "m"], 80)})
+    table.loc[::7, "sex"] = None
+    table.loc[3::9, "pi"] = np.nan
+    terms = (Linear("pt"), Linear("ss"), Linear("pi"), SEX)
+    imputed = impute(table, terms, ImputationSettings(imputations=3, iterations=3), seed=1)
+    assert not np.isnan(imputed.numbers).any()
+    gaps = imputed.was_missing[:, 2]
+    # The relation is exact and the ridge is 1e-5 of the diagonal, so imputed PI is within a degree of PT + SS.
+    assert imputed.numbers[:, gaps, 2] == pytest.approx(np.tile((pt + ss)[gaps], (3, 1)), abs=1.0)
+
+
 def test_what_cannot_be_imputed_is_refused():
     empty = pd.DataFrame({"age": [1.0, 2.0], "pbq": [np.nan, np.nan]})
     with pytest.raises(StatisticsError, match="no observed value"):

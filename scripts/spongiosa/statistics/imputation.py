@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spongiosa.statistics.imputation_draws import draw_linear, draw_logistic, draw_matched
+from spongiosa.statistics.logistic_solver import SingularError
 from spongiosa.statistics.samples import BoolArray, FloatArray, StatisticsError
 from spongiosa.statistics.terms import Category, Term, numeric_matrix
 
@@ -165,11 +166,14 @@ def _draw(
     predictors, wanted, values = predictors[:, varies], design[gaps][:, varies], column[known]
     if np.ptp(values) == 0:
         return np.full(wanted.shape[0], values[0])
-    if method == "linear":
-        return draw_linear(predictors, values, wanted, rng)
-    if method == "matched":
-        return draw_matched(predictors, values, wanted, rng, settings.donors)
-    return draw_logistic(predictors, values, wanted, rng)
+    try:
+        if method == "linear":
+            return draw_linear(predictors, values, wanted, rng)
+        if method == "matched":
+            return draw_matched(predictors, values, wanted, rng, settings.donors)
+        return draw_logistic(predictors, values, wanted, rng)
+    except np.linalg.LinAlgError as error:
+        raise SingularError(f"The other columns do not determine an imputation model ({error}).") from error
 
 
 def _diagnose(

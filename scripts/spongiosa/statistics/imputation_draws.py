@@ -12,11 +12,14 @@ import numpy as np
 from scipy.special import expit
 
 from spongiosa.statistics.logistic_solver import covariance_of, solve_logistic
-from spongiosa.statistics.samples import FloatArray
+from spongiosa.statistics.samples import BoolArray, FloatArray
 
 # Keeps the normal equations solvable when a resample makes two predictors equal; 1e-5 of the diagonal moves no
 # coefficient visibly (van Buuren 2018, section 3.2.2).
 RIDGE = 1e-5
+
+# A column of which less than this share of its length is left beside the columns before it is taken as dependent.
+DEPENDENT = 1e-6
 
 
 def draw_linear(
@@ -68,6 +71,8 @@ def draw_logistic(
     with and without the event, so that a resample with perfect prediction still has a finite posterior.
     Source: White, Daniel and Royston, Comput Stat Data Anal 54 (2010) 2267-2275.
     """
+    independent = _independent_columns(design)
+    design, design_missing = design[:, independent], design_missing[:, independent]
     augmented, outcome, weights = augment(design, observed)
     solution = solve_logistic(augmented, outcome, weights=weights)
     factor = np.linalg.cholesky(covariance_of(solution))
@@ -88,6 +93,12 @@ def _draw_coefficients(
     sd = math.sqrt(float(residuals @ residuals) / rng.chisquare(df))
     drawn = estimate + np.linalg.solve(factor.T, rng.standard_normal(estimate.size)) * sd
     return estimate, drawn, sd
+
+
+def _independent_columns(design: FloatArray) -> BoolArray:
+    """Which columns (p,) do not follow from those before them; PI = PT + SS would leave the draw without an answer."""
+    length = np.maximum(np.linalg.norm(design, axis=0), np.finfo(np.float64).tiny)
+    return np.asarray(np.abs(np.diag(np.linalg.qr(design / length, mode="r"))) > DEPENDENT, dtype=np.bool_)
 
 
 def augment(design: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

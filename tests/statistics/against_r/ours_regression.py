@@ -70,6 +70,9 @@ def _spline(patients: pd.DataFrame) -> dict[str, float]:
     knots = default_knots(patients["age"], 4)
     term = RestrictedCubicSpline("age", knots)
     named = {f"spline|knot_{i + 1}": knot for i, knot in enumerate(knots)}
+    for count in (3, 5, 6, 7):
+        for i, knot in enumerate(default_knots(patients["bmi"], count)):
+            named[f"knots|{count}|{i + 1}"] = knot
     basis = term.expand(patients["age"].to_numpy(dtype=float))
     named |= {f"spline|basis_mean_{i + 1}": float(mean) for i, mean in enumerate(basis.mean(axis=0))}
     fit = logistic_regression(build_design(patients, (term, Linear("hu_ratio"))), patients["loosening"])
