@@ -25,12 +25,23 @@ _TEXT: Literal["string"] = "string"
 
 @dataclass(frozen=True)
 class UnitTables:
-    """Paths of the tables of all units: those of each per-scan stage in the order of the stages, and their rows."""
+    """Paths of the tables of the units: those of each per-scan stage in the order of the stages, and their rows.
+
+    Every list names the units in the same order.  With `patients`, the rows of other patients are left out.
+    """
 
     stages: list[list[Path]]
     series: list[Path]
     vertebrae: list[Path]
     measurements: list[Path]
+    patients: frozenset[str] | None = None
+
+    def read(self, paths: Sequence[Path]) -> pd.DataFrame:
+        """The rows of tables of these units."""
+        table = read_tables(paths)
+        if self.patients is None or table.empty:
+            return table
+        return table[table["patient_id"].isin(self.patients)].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -49,25 +60,24 @@ def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) ->
 
     A correction never removes a value: the rows of an excluded level stay, with their status and reason.
     """
-    scans = _with_review(_scan_outcomes(tables.stages), overrides)
-    measurements = completed(read_tables(tables.measurements), "measurements")
+    scans = _with_review(_scan_outcomes([tables.read(paths) for paths in tables.stages]), overrides)
+    measurements = completed(tables.read(tables.measurements), "measurements")
     measurements = _sorted(measurements, ["level", "region", "side", "variant"])
     measurements = _with_excluded_levels(measurements, overrides)
     return CohortTables(
         scans=scans,
-        series=_sorted(read_tables(tables.series), ["series_key"]),
-        vertebrae=_sorted(completed(read_tables(tables.vertebrae), "vertebrae"), ["label"]),
+        series=_sorted(tables.read(tables.series), ["series_key"]),
+        vertebrae=_sorted(completed(tables.read(tables.vertebrae), "vertebrae"), ["label"]),
         measurements=measurements,
         exclusions=_exclusions(scans, measurements),
     )
 
 
-def _scan_outcomes(stages: Sequence[Sequence[Path]]) -> pd.DataFrame:
+def _scan_outcomes(outcomes: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One row per scan: the first stage at which it left, the flags of all stages, and the review picture.
 
     The stages form no single chain (the picture does not wait for the measurement), so each is asked.
     """
-    outcomes = [read_tables(paths) for paths in stages]
     last = outcomes[-1].set_index(SCAN)
     left = pd.concat([outcome[outcome["status"] != Status.OK] for outcome in outcomes])
     first = left.drop_duplicates(SCAN).set_index(SCAN).reindex(last.index)

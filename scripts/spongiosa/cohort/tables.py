@@ -45,7 +45,8 @@ def read_user_table(path: Path, name: str) -> pd.DataFrame:
     if repeated:
         raise InputFaults([Fault(name, 1, column, "this column name occurs more than once.") for column in repeated])
     if suffix in _SEPARATOR:  # text already; a cohort of 100,000 scans is read in one go
-        return table.apply(lambda column: column.str.strip())
+        stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
+        return stripped
     return table.map(_as_text)
 
 
