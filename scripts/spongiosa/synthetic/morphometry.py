@@ -153,7 +153,7 @@ def _factor(rng: np.random.Generator, relative_sd: float) -> float:
 def density_trend(level: str) -> float:
     """Trabecular density of a level relative to the mean of L1-L4.
 
-    Density falls from the thoracic spine to L3 and rises slightly to L5 (Hayashi et al., J Bone Miner Metab
-    2011;29:271-279, women and men over 40; ratios rounded).
+    Density falls from the thoracic spine to L3 and rises slightly to L5, as CT series of adults find (such as Hayashi
+    et al., J Bone Miner Metab 2011); the ratios are rounded.
     """
     return _DENSITY_TREND.get(level, _DENSITY_TREND["L5"] if level in ("L6", "S1") else _THORACIC_TREND)
