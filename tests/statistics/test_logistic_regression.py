@@ -277,6 +277,7 @@ def test_events_that_cluster_by_chance_only_leave_the_plain_logistic_model(cohor
     mixed = random_intercept_logistic(design, cohort["loosening"], clusters)
     assert mixed.between_sd == 0.0
     assert "no more alike" in mixed.reason
+    assert mixed.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-9)
     for ours, other in zip(mixed.coefficients, plain.coefficients, strict=True):
         # The optimiser stops at a gradient of 1e-6, the curvature comes from differences of 1e-3.
         assert (ours.estimate, ours.standard_error) == pytest.approx((other.estimate, other.standard_error), rel=1e-4)

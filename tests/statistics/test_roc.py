@@ -49,6 +49,16 @@ def test_delong_variance_equals_the_sum_over_all_pairs(hu_and_osteoporosis):
     assert auc_delong(hu, event, direction="low").standard_error == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("function", [auc_delong, auc_spss])
+def test_p_of_an_auc_uses_the_standard_error_under_no_discrimination(hu_and_osteoporosis, function):
+    hu, event = hu_and_osteoporosis
+    result = function(hu, event, direction="low")
+    n1, n0 = int(event.sum()), int((~event).sum())
+    z = (result.estimate - 0.5) / math.sqrt((n1 + n0 + 1) / (12 * n1 * n0))
+    assert result.p_value == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), rel=1e-9)
+    assert (result.n, result.events) == (120, n1)
+
+
 def test_spss_standard_error_is_close_to_delong_and_not_the_same(hu_and_osteoporosis):
     """The seed studies cannot be told apart below 0.0005; here they differ by more than rounding."""
     hu, event = hu_and_osteoporosis
