@@ -128,6 +128,16 @@ def test_a_table_is_saved_as_csv_with_its_true_characters(opened, tmp_path: Path
     assert complaints == []
 
 
+def test_a_point_says_which_patient_it_is(opened) -> None:
+    tab, _ = opened
+    titles = tab.eval_on_selector_all(
+        "#hu_dxa_concordance-f1_scatter svg title", "titles => titles.map(title => title.textContent)"
+    )
+    # Three panels of the fourteen analysed patients.
+    assert len(titles) == 3 * 14
+    assert any(title.startswith("P010, DXA") and "HU" in title for title in titles)
+
+
 def test_the_theme_button_changes_ink_and_paper(opened) -> None:
     tab, _ = opened
     before = tab.evaluate("getComputedStyle(document.body).backgroundColor")

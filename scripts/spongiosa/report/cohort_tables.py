@@ -173,6 +173,7 @@ def age_figure(patients: pd.DataFrame, index: str = "ax_l1_l4_hu") -> FigureExhi
         x_label="Age [years]",
         y_label="Mean of L1-L4 [HU]",
         line=(float(intercept), float(slope)),
+        names=[str(name) for name in known["patient_id"]],
     )
     return FigureExhibit(
         key="hu_by_age",

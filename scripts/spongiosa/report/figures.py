@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spongiosa.report import theme
+from spongiosa.report import hover, theme
 from spongiosa.report.theme import GroupStyle
 
 FloatArray = NDArray[np.float64]
@@ -29,7 +29,7 @@ FEWEST_BOXED_VALUES = 5
 class ScatterPanel:
     """One panel of a scatter figure: points by group, and the least-squares line where there is one.
 
-    `band` is half the height of a band about the line, in units of y.
+    `band` is half the height of a band about the line, in units of y; `names` say which patient a point is.
     """
 
     title: str
@@ -41,6 +41,7 @@ class ScatterPanel:
     line: tuple[float, float] | None = None
     remark: str = ""
     band: float = 0.0
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def scatter(
         )
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, panel in zip(axes, panels, strict=False):
-            _draw_scatter(axis, panel, styles, vertical_marks, horizontal_marks)
+            _draw_scatter(figure, axis, panel, styles, vertical_marks, horizontal_marks)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         shown = [name for name in styles if any((panel.group == name).any() for panel in panels)]
@@ -144,10 +145,12 @@ def stacked_histogram(
         for name, part in values.items():
             counts = count_in_bins(part, edges)
             style = styles[name]
-            axis.bar(
+            bars = axis.bar(
                 edges[:-1], counts, np.diff(edges), bottom, align="edge", color=style.colour, hatch=style.hatch,
                 edgecolor=theme.PAPER, linewidth=0.6, label=f"{style.label} (n = {part.size})",
             )  # fmt: skip
+            for bar, low, high, count in zip(bars, edges[:-1], edges[1:], counts, strict=True):
+                hover.describe(figure, bar, [f"{style.label}: {count} above {low:g} and up to {high:g}"])
             bottom += counts
         axis.grid(visible=False, axis="x")
         axis.set(xlabel=x_label, ylabel="Patients", ylim=(0, max(1.0, bottom.max()) * 1.18))
@@ -183,7 +186,7 @@ def residuals(
         left.yaxis.set_major_locator(MaxNLocator(integer=True))
         right.axhline(0.0, color=theme.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         panel = ScatterPanel("", fitted, values, group, fitted_label, residual_label)
-        _draw_scatter(right, panel, styles, (), ())
+        _draw_scatter(figure, right, panel, styles, (), ())
         shown = [style for name, style in styles.items() if (group == name).any()]
         handles, labels = _point_handles(right, shown)
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -227,10 +230,12 @@ def stacked_shares(
             for category, row in counts.items():
                 share = np.divide(100.0 * np.asarray(row), totals, out=np.zeros(len(groups)), where=totals > 0)
                 style = styles[category]
-                axis.bar(
+                bars = axis.bar(
                     range(len(groups)), share, 0.68, bottom, color=style.colour, hatch=style.hatch,
                     edgecolor=theme.PAPER, linewidth=0.6, label=style.label,
                 )  # fmt: skip
+                for bar, group, count, total, percent in zip(bars, groups, row, totals, share, strict=True):
+                    hover.describe(figure, bar, [f"{group}, {style.label}: {count} of {total} ({percent:.1f} %)"])
                 _write_counts(axis, row, share, bottom)
                 bottom += share
             ticks = [f"{group}\nn = {total}" for group, total in zip(groups, totals, strict=True)]
@@ -269,6 +274,7 @@ def box_statistics(values: FloatArray) -> dict[str, object]:
 
 
 def _draw_scatter(
+    figure: Figure,
     axis: Axes,
     panel: ScatterPanel,
     styles: Mapping[str, GroupStyle],
@@ -282,10 +288,14 @@ def _draw_scatter(
     size = 20 if panel.x.size <= 400 else 7
     for name, style in styles.items():
         chosen = panel.group == name
-        axis.scatter(
+        if not chosen.any():
+            continue
+        points = axis.scatter(
             panel.x[chosen], panel.y[chosen], size, style.colour, marker=style.marker, linewidths=0.4,
             edgecolors=theme.PAPER, alpha=0.9, rasterized=panel.x.size > MOST_VECTOR_POINTS,
         )  # fmt: skip
+        if panel.x.size <= MOST_VECTOR_POINTS:
+            hover.describe(figure, points, _point_titles(panel, chosen, style.label))
     if panel.line is not None and panel.x.size:
         intercept, slope = panel.line
         ends = np.array([panel.x.min(), panel.x.max()])
@@ -302,6 +312,15 @@ def _draw_scatter(
             bbox={"boxstyle": "round,pad=0.15", "facecolor": theme.PAPER, "edgecolor": "none"},
         )  # fmt: skip
         axis.margins(y=0.14)
+
+
+def _point_titles(panel: ScatterPanel, chosen: NDArray[np.bool_], label: str) -> list[str]:
+    names = [f"{name}, {label}" for name in np.asarray(panel.names, dtype=str)[chosen]] if len(panel.names) else []
+    texts = names or [label] * int(chosen.sum())
+    return [
+        f"{text}: {panel.x_label} {x:.4g}, {panel.y_label} {y:.4g}"
+        for text, x, y in zip(texts, panel.x[chosen], panel.y[chosen], strict=True)
+    ]
 
 
 def _point_handles(axis: Axes, styles: Sequence[GroupStyle]) -> tuple[list[PathCollection], list[str]]:

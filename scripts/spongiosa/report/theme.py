@@ -18,6 +18,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from spongiosa.report.hover import with_titles
+
 INK = "#1e2730"
 MUTED = "#66717d"
 GRID = "#dbe0e6"
@@ -103,7 +105,8 @@ def svg_text(figure: Figure, key: str) -> str:
         figure.savefig(
             buffer, format="svg", dpi=300, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"), None)
         )
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    text = with_titles(buffer.getvalue(), figure)
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
 def png_bytes(figure: Figure, dots_per_inch: int = 300) -> bytes:

@@ -22,6 +22,11 @@ def numbers(frame: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(frame[column].to_numpy(dtype="float64", na_value=float("nan")), index=frame.index)
 
 
+def patient_names(frame: pd.DataFrame) -> list[str]:
+    """The patients' pseudonyms as text, for points that can be pointed at; empty where the table has none."""
+    return [str(name) for name in frame["patient_id"]] if "patient_id" in frame else []
+
+
 def without_index(frame: pd.DataFrame, index: str) -> list[Criterion]:
     """One criterion per reason for which `index` is missing, with the meaning of the reason."""
     column = f"{index}_reason"

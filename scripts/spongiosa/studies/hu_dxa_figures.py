@@ -17,6 +17,7 @@ from spongiosa.statistics.association import pearson, spearman
 from spongiosa.statistics.comparison import levene
 from spongiosa.statistics.linear import LinearFit, linear_regression
 from spongiosa.studies.baseline import compare_numbers
+from spongiosa.studies.flow_table import patient_names
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, GROUPS, REFERENCE_GROUP, ConcordanceCohort
 from spongiosa.studies.result import attempt
 
@@ -58,6 +59,7 @@ def scatter_figure(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, in
                 y_label="T-score [SD]",
                 line=(fit.coefficients[0].estimate, fit.coefficients[1].estimate) if fit else None,
                 remark=remark,
+                names=patient_names(known),
             )
         )
     drawing = figures.scatter(

@@ -26,7 +26,7 @@ from spongiosa.statistics.terms import Linear
 from spongiosa.studies.auc_comparison import auc_comparison_table
 from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
-from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, without_index
+from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.regression_tables import selection_table
 from spongiosa.studies.result import StudyResult, attempt
@@ -202,6 +202,7 @@ def _scatter_figure(frame: pd.DataFrame) -> FigureExhibit:
                 x_label=marker.label,
                 y_label="Lumbar T-score [SD]",
                 line=(fit.coefficients[0].estimate, fit.coefficients[1].estimate) if fit else None,
+                names=patient_names(known),
                 remark=f"r = {number(r.estimate, 3)}, P {p_value(r.p_value)}, n = {x.size}" if r else "",
             )
         )

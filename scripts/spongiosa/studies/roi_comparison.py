@@ -26,7 +26,7 @@ from spongiosa.studies.auc_comparison import auc_comparison_table
 from spongiosa.studies.baseline import heading_with_count
 from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
-from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, without_index
+from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, patient_names, without_index
 from spongiosa.studies.hu_dxa_groups import lowest_t_score
 from spongiosa.studies.outcome_baseline import outcome_baseline
 from spongiosa.studies.result import StudyResult, attempt
@@ -240,6 +240,7 @@ def _scatter_figure(
                 x_label="HU",
                 y_label=label.capitalize() if outcome == "low_t_score" else f"{label[0].upper() + label[1:]} [g/cm²]",
                 line=(fit.coefficients[0].estimate, fit.coefficients[1].estimate) if fit else None,
+                names=patient_names(known),
                 remark=f"ρ = {number(rho.estimate, 2)}, n = {x.size}" if rho else "",
             )
         )

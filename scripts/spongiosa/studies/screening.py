@@ -21,7 +21,7 @@ from spongiosa.report.theme import GroupStyle
 from spongiosa.report.variables import SEX_LABELS, index_label
 from spongiosa.statistics.linear import LinearFit, linear_regression
 from spongiosa.statistics.proportions import proportion
-from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, without_index
+from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
 from spongiosa.studies.result import StudyResult, attempt
 
 NAME = "screening"
@@ -269,6 +269,7 @@ def _age_figure(
                 y_label=f"{settings.index} [HU]",
                 line=(intercept, slope),
                 band=BAND_SD * fit.residual_sd,
+                names=patient_names(part),
                 remark=f"{number(10 * slope)} HU per ten years, n = {len(part)}",
             )
         )
