@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import re
 import resource
 import shutil
 import sys
@@ -119,8 +120,21 @@ def _work(pipe: Connection, seed: int, templates: Path) -> None:
                 done, ended = run_case(kind, number, seed, templates, Path(folder))
             except BaseException:
                 done, ended = traceback.format_exc(limit=-3), "exception"
-        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        pipe.send((done, ended, memory_mb))
+        pipe.send((done, ended, max(peak_memory_mb(process) for process in ("self", *_children()))))
+
+
+def _children() -> list[str]:
+    return Path("/proc/thread-self/children").read_text().split()
+
+
+def peak_memory_mb(process: str) -> float:
+    """Peak resident memory of a process by its number; 0 for one that has just ended."""
+    try:
+        status = Path("/proc", process, "status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 class Worker:

@@ -116,8 +116,8 @@ def test_the_sentence_of_a_gap_says_where_and_what_to_do(tmp_path: Path):
         Ingest()(tmp_path)
     assert caught.value.reason is Reason.MISSING_SLICES
     assert caught.value.detail == (
-        "3 of 14 slices are missing between z = -10.0 and -6.0 mm (a gap of 4.0 mm where 2.0 mm is usual) and at 1 more "
-        "places; set convert.fill_missing_slices to interpolate, or export the series again."
+        "3 of 14 slices are missing between z = -10.0 and -6.0 mm (a gap of 4.0 mm where 2.0 mm is usual) and at 1 "
+        "more place; set convert.fill_missing_slices to interpolate, or export the series again."
     )
 
 

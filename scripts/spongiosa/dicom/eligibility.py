@@ -47,6 +47,8 @@ def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | No
     words = {word for frame in frames for value in frame.image_type for word in value.split()}
     if words & _NOT_A_SCAN:
         return Excluded(Reason.NO_SUITABLE_SERIES, "The images are projections or renderings, not slices.")
+    if any(frame.technical.get("BurnedInAnnotation") == "YES" for frame in frames):
+        return Excluded(Reason.NO_SUITABLE_SERIES, "The images carry text burned into their pixels, perhaps a name.")
     if wanted == "CT" and any(frame.rescale_type not in _HU_TYPES for frame in frames):
         return Excluded(Reason.NO_SUITABLE_SERIES, "The values are not Hounsfield units (a material or spectral map).")
     if wanted == "CT" and any(frame.rescale_intercept is None for frame in frames):

@@ -73,6 +73,7 @@ ELEMENTS: Final[dict[str, Kind]] = {
     "RescaleIntercept": "decimal",
     "RescaleSlope": "decimal",
     "RescaleType": "text",
+    "BurnedInAnnotation": "text",
 }
 _WANTED: Final = {int(Tag(keyword)): (keyword, kind) for keyword, kind in ELEMENTS.items()}
 _FUNCTIONAL_GROUPS: Final = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -320,6 +321,7 @@ TECHNICAL_ELEMENTS: Final = (
     "PatientPosition",
     "PatientSex",
     "PatientAge",
+    "BurnedInAnnotation",
 )
 
 
