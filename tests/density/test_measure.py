@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from spongiosa.anatomy.frame import SpineDescription, Vertebra
 from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.extract import ExtractSettings
@@ -87,3 +88,10 @@ def test_regions_of_another_grid_are_refused(volume):
     other = replace(GRID, origin_mm=(5.0, 0.0, 0.0))
     with pytest.raises(ValueError, match="grid of the scan"):
         measure_regions(volume, RegionSet(other, ()), SPINE, ACQUISITION, CalibrationSettings(), ExtractSettings())
+
+
+@pytest.mark.parametrize(("flag", "reason"), [("metal", Reason.METAL), ("cement", Reason.LEVEL_FLAGGED)])
+def test_a_level_with_an_excluded_flag_gives_its_reason_and_keeps_the_flag(volume, flag, reason):
+    (row,) = measure(volume, Region("L3", "body_trabecular", weights=weights_of(400), flags=(flag,)))
+    assert (row["status"], row["reason"], row["hu_mean"]) == ("excluded", reason, None)
+    assert flag in row["flags"]

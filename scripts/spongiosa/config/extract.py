@@ -16,3 +16,8 @@ class ExtractSettings(Section):
         le=10_000,
         description="A region whose summed voxel weights are fewer gets a reason instead of a value. [voxels]",
     )
+    excluded_flags: tuple[str, ...] = Field(
+        ("metal", "cement"),
+        description="Levels with one of these flags get a reason instead of values: `metal`, `cement`, `sclerosis`, "
+        "`bone_island`, `fractured`, `partial_volume` (that of a region), or any flag of the localiser.",
+    )

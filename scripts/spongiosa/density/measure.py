@@ -29,6 +29,9 @@ COLUMNS = (
     *("contrast_phase", "localiser", "localiser_confidence"),
 )
 
+#: The flag that has a reason of its own.
+METAL_FLAG = "metal"
+
 #: Columns that every row of a scan takes from its acquisition.
 ACQUISITION_COLUMNS = (
     *("kvp", "kernel", "manufacturer", "slice_thickness_mm", "slice_spacing_mm", "pixel_spacing_mm"),
@@ -89,6 +92,10 @@ def _row(
     weights = region.weights
     if weights is None:
         return row | {"status": Status.EXCLUDED.value, "reason": None if region.reason is None else region.reason.value}
+    excluded = set(row["flags"]) & set(extract.excluded_flags)
+    if excluded:
+        reason = Reason.METAL if METAL_FLAG in excluded else Reason.LEVEL_FLAGGED
+        return row | {"status": Status.EXCLUDED.value, "reason": reason.value}
     if weights.effective_voxels < extract.minimum_effective_voxels:
         return row | {
             "status": Status.EXCLUDED.value,

@@ -86,6 +86,16 @@ class VertebralBody:
         return int(self._inside.sum())
 
     @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The mask between `lower` and `upper`, (z, y, x)."""
+        return self._inside[_BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER]
+
+    def inset_mask(self, margin_mm: float) -> NDArray[np.bool_]:
+        """The voxels between `lower` and `upper` whose centres lie inside the inset (see `axis_margins_mm`)."""
+        depth = self.scaled_depth(axis_margins_mm(self.grid, margin_mm))
+        return depth[_BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER] >= 1.0
+
+    @property
     def touches_the_edge(self) -> bool:
         """Whether the mask reaches the first or last voxel of the grid along any axis."""
         return any(low == 0 for low in self.lower) or any(

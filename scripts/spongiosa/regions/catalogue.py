@@ -11,6 +11,7 @@ from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions import mid_slice, trajectories, volumes
 from spongiosa.regions.body import SURFACE_RADIUS_MM, VertebralBody, bounding_boxes, require_one_grid
+from spongiosa.regions.findings import find_findings
 from spongiosa.regions.mid_slice import place_mid_slice_shapes
 from spongiosa.regions.pedicle_axes import SIDES
 from spongiosa.regions.pedicles import place_pedicles
@@ -64,6 +65,7 @@ def place_regions(
     require_one_grid(volume, vertebrae, bodies)
     by_level = {vertebra.level: vertebra for vertebra in spine.vertebrae}
     is_unnumbered = any(vertebra.label >= FIRST_UNNUMBERED for vertebra in spine.vertebrae)
+    findings = find_findings(volume, bodies, spine, settings)
     marked = _MarkedVertebrae(vertebrae, bodies)
     regions: list[Region] = []
     for level in (level.name for level in CRANIAL_TO_CAUDAL if level.name in settings.levels):
@@ -79,7 +81,7 @@ def place_regions(
         body, whole = found
         axes = {side: axis for (of_level, side), axis in (screws or {}).items() if of_level == level}
         for variant, parameters, names in _variants(settings):
-            site = Site(level, body, whole, parameters, variant, axes)
+            site = Site(level, body, whole, parameters, variant, axes, findings[vertebra.label].flags)
             placed = (region for family in CATALOGUE if names & set(family.names) for region in family.place(site))
             regions += [region for region in placed if region.name in names]
     return RegionSet(volume.geometry, tuple(regions))

@@ -28,7 +28,9 @@ AREA_LIMITS_MM2 = (15.0, 450.0)
 #: The axis is fitted to the centres of sections up to this far from the isthmus.  [mm]
 FIT_HALF_LENGTH_MM = 6.0
 #: Sections larger than the narrowest by this factor belong to body or lamina.
-FLARE = 1.10
+FLARE = 1.06
+#: Of a run of more sections than this, the outermost are left out: the flare begins in them.
+LONG_TRUNK = 5
 #: Sections, 1 mm apart, that are used on either side of the narrowest where the pedicle flares at once.
 SHORTEST_ARM = 2
 #: Sections are cut off this far outside the narrowest one, so that a flare pulls their centres little.  [mm]
@@ -102,6 +104,8 @@ def _trunk(
     before, after = np.flatnonzero(is_flare[:narrowest]), np.flatnonzero(is_flare[narrowest:])
     first = int(before[-1]) + 1 if before.size else 0
     last = narrowest + int(after[0]) if after.size else len(offsets)
+    if last - first > LONG_TRUNK:
+        first, last = first + 1, last - 1
     if last - first <= SHORTEST_ARM:
         first, last = max(narrowest - SHORTEST_ARM, 0), narrowest + SHORTEST_ARM + 1
     window = sections[narrowest].signed_mm > -WINDOW_MM  # type: ignore[union-attr]

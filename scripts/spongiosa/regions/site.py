@@ -30,7 +30,8 @@ class BoneAxis:
 
 @dataclass(frozen=True)
 class Site:
-    """A vertebra at its level, the parameters of one variant, and the screws that are known for it by side.
+    """A vertebra at its level, the parameters of one variant, the screws that are known for it
+    by side, and its flags.
 
     `vertebra` is the whole vertebra on the same grid and with the same frame as `body`; None when only bodies are
     marked.
@@ -42,6 +43,7 @@ class Site:
     settings: RegionsSettings
     variant: str = "default"
     screws: Mapping[str, BoneAxis] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     @cached_property
     def pedicles(self) -> dict[str, Pedicle]:
@@ -54,8 +56,11 @@ class Site:
             side, plane = properties.get("side", "none"), properties.get("plane")
             detail = f"The margins of {name} leave nothing of {self.level}."
             return self.missing(name, Reason.REGION_TOO_SMALL, detail, side=side, plane=plane)
-        return Region(self.level, name, variant=self.variant, weights=weights, **properties)
+        flags = tuple(sorted({*self.flags, *properties.pop("flags", ())}))
+        return Region(self.level, name, variant=self.variant, weights=weights, flags=flags, **properties)
 
     def missing(self, name: str, reason: Reason, detail: str, **properties: Any) -> Region:
         """The reason why a region of this vertebra could not be placed."""
-        return Region(self.level, name, variant=self.variant, reason=reason, detail=detail, **properties)
+        return Region(
+            self.level, name, variant=self.variant, reason=reason, detail=detail, flags=self.flags, **properties
+        )

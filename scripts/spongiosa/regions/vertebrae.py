@@ -7,9 +7,8 @@ from typing import Any
 from spongiosa.anatomy.frame import SpineDescription, Vertebra, VertebralFrame
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
-from spongiosa.regions.body import VertebralBody, bounding_boxes, require_one_grid
-from spongiosa.regions.fracture import Deformity, grade_deformities
-from spongiosa.regions.heights import BodyHeights, measure_heights
+from spongiosa.regions.body import require_one_grid
+from spongiosa.regions.findings import Findings, find_findings
 from spongiosa.volume import FloatArray, Volume
 
 #: Columns of a row, in order; the runner adds the scan.
@@ -36,24 +35,11 @@ def describe_vertebrae(
     Raises `ValueError` when a label map lies on another grid.
     """
     require_one_grid(volume, vertebrae, bodies)
-    boxes = bounding_boxes(bodies)
-    heights = [_heights(bodies, vertebra, boxes.get(vertebra.label)) for vertebra in spine.vertebrae]
-    deformities = grade_deformities(heights, settings.fracture.neighbours)
-    return [
-        _row(vertebra, spine.method, own, deformity)
-        for vertebra, own, deformity in zip(spine.vertebrae, heights, deformities, strict=True)
-    ]
+    findings = find_findings(volume, bodies, spine, settings)
+    return [_row(vertebra, spine.method, findings[vertebra.label]) for vertebra in spine.vertebrae]
 
 
-def _heights(bodies: Volume, vertebra: Vertebra, box: tuple[slice, ...] | None) -> BodyHeights | None:
-    """Heights of a complete body with a frame; a cut one has none."""
-    if vertebra.frame is None or vertebra.is_truncated or box is None:
-        return None
-    body = VertebralBody.of_label(bodies, vertebra.label, vertebra.frame, box)
-    return None if body.touches_the_edge else measure_heights(body)
-
-
-def _row(vertebra: Vertebra, method: str, heights: BodyHeights | None, deformity: Deformity | None) -> dict[str, Any]:
+def _row(vertebra: Vertebra, method: str, findings: Findings) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {
         "level": vertebra.level,
@@ -62,22 +48,22 @@ def _row(vertebra: Vertebra, method: str, heights: BodyHeights | None, deformity
         "reason": _reason(vertebra),
         "confidence": vertebra.confidence,
         "localiser": method,
-        "flags": sorted(set(vertebra.flags) | _deformity_flags(deformity)),
+        "flags": list(findings.flags),
     }
     if vertebra.frame is not None:
         row |= _frame_columns(vertebra.frame)
-    if heights is not None:
+    if findings.heights is not None:
         row |= {
-            "anterior_height_mm": heights.anterior_mm,
-            "middle_height_mm": heights.middle_mm,
-            "posterior_height_mm": heights.posterior_mm,
-            "body_depth_mm": heights.depth_mm,
+            "anterior_height_mm": findings.heights.anterior_mm,
+            "middle_height_mm": findings.heights.middle_mm,
+            "posterior_height_mm": findings.heights.posterior_mm,
+            "body_depth_mm": findings.heights.depth_mm,
         }
-    if deformity is not None:
+    if findings.deformity is not None:
         row |= {
-            "fracture_type": deformity.type.value,
-            "fracture_grade": deformity.grade,
-            "height_loss": deformity.loss,
+            "fracture_type": findings.deformity.type.value,
+            "fracture_grade": findings.deformity.grade,
+            "height_loss": findings.deformity.loss,
         }
     return row
 
@@ -86,10 +72,6 @@ def _reason(vertebra: Vertebra) -> str | None:
     if vertebra.is_truncated:
         return Reason.LEVEL_TRUNCATED.value
     return Reason.FRAME_UNCERTAIN.value if vertebra.frame is None else None
-
-
-def _deformity_flags(deformity: Deformity | None) -> set[str]:
-    return {"fractured"} if deformity is not None and deformity.grade > 0 else set()
 
 
 def _frame_columns(frame: VertebralFrame) -> dict[str, float]:

@@ -1,0 +1,152 @@
+"""Accuracy of regions, frames, heights and fracture grades against synthetic patients; writes docs/accuracy.md.
+
+    python benchmarks/accuracy.py [--count 64] [--workers 1]
+
+The true label map is given; frames, planes and regions are found as in a run.  The truth is the mean of the continuous
+field over the generator's ideal region, which shares no code with the regions that are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from accuracy_patients import Case, cases
+from accuracy_table import write_page
+
+from spongiosa.anatomy.frame import SpineDescription
+from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.extract import ExtractSettings
+from spongiosa.config.localise import LocaliseSettings
+from spongiosa.config.regions import RegionsSettings
+from spongiosa.density.measure import measure_regions
+from spongiosa.localise.scan import localise_scan
+from spongiosa.regions.body import VertebralBody
+from spongiosa.regions.catalogue import place_regions
+from spongiosa.regions.pedicle_axes import find_pedicles
+from spongiosa.regions.vertebrae import describe_vertebrae
+from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.scanner import RenderedScan, render_ct
+from spongiosa.synthetic.truth_regions import ELLIPSES
+from spongiosa.synthetic.truth_regions import REGIONS as IDEAL_REGIONS
+from spongiosa.synthetic.variants import Fracture
+from spongiosa.volume import Geometry, Volume, write_volume
+
+LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5")
+#: The whole body is left out: its mean is that of the label map's cortex.
+MEASURED = tuple(name for name in IDEAL_REGIONS if name != "body_whole")
+SETTINGS = RegionsSettings(
+    levels=LEVELS, measured=MEASURED, variants={"oblique": {"measured": ELLIPSES, "plane": "endplate"}}
+)
+
+
+def main() -> None:
+    """Measure every case and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--count", type=int, default=64)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "accuracy.md")
+    options = parser.parse_args()
+    hu: list[dict[str, Any]] = []
+    anatomy: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(options.workers) as pool:
+        for case, (of_regions, of_anatomy) in zip(
+            cases(options.count), pool.map(measure, cases(options.count)), strict=True
+        ):
+            hu += of_regions
+            anatomy += of_anatomy
+            print(case.name, flush=True)
+            write_page(pd.DataFrame(hu), pd.DataFrame(anatomy), options.output)
+
+
+def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of differences: of HU per region, and of anatomy per vertebra."""
+    scan = render_ct(build_patient(case.patient, case.seed), case.scanner, case.seed)
+    ct, vertebrae, bodies = (_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("vertebrae.nii.gz", "bodies.nii.gz")]
+        write_volume(vertebrae, paths[0])
+        write_volume(bodies, paths[1])
+        found = localise_scan(ct, LocaliseSettings(), labels=paths[0], body_labels=paths[1], label_scheme="verse")
+    regions = place_regions(ct, vertebrae, bodies, found.description, SETTINGS)
+    rows = measure_regions(ct, regions, found.description, {}, CalibrationSettings(), ExtractSettings())
+    common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
+    # Every other level, in turn: its truth takes longer than its measurement.
+    complete = set(scan.truth.complete_levels) & set(LEVELS[case.seed % 2 :: 2])
+    hu = [
+        common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
+        | {"measured": row["hu_mean"], "reason": row["reason"], "truth": _truth(scan, row)}
+        for row in rows
+        if row["level"] in complete
+    ]  # fmt: skip
+    described = describe_vertebrae(ct, vertebrae, bodies, found.description, SETTINGS)
+    anatomy = [common | row for row in _anatomy(scan, vertebrae, bodies, found.description, described)]
+    return hu, anatomy
+
+
+def _truth(scan: RenderedScan, row: dict[str, Any]) -> float:
+    level, name = str(row["level"]), str(row["region"])
+    plane = "endplate" if row["plane"] is None else str(row["plane"])
+    return float(scan.truth.hu(level, name, plane, str(row["side"])))  # type: ignore[arg-type]
+
+
+def _anatomy(
+    scan: RenderedScan, vertebrae: Volume, bodies: Volume, spine: SpineDescription, described: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Errors of endplates, pedicles, heights and grades per complete vertebra."""
+    variants = scan.patient.parameters.variants
+    fractures = {variant.level: variant for variant in variants if isinstance(variant, Fracture)}
+    by_level = {str(row["level"]): row for row in described}
+    for vertebra in spine.vertebrae:
+        level, frame = vertebra.level, vertebra.frame
+        if level not in scan.truth.complete_levels or level not in LEVELS or frame is None:
+            continue
+        truth, shape, row = scan.truth.geometry[level], scan.patient.vertebrae[level].body, by_level[level]
+        errors: dict[str, Any] = {"level": level}
+        for name in ("superior", "inferior"):
+            point, normal = getattr(truth, f"{name}_endplate")
+            plane = getattr(frame, f"{name}_endplate")
+            errors[f"{name}_angle_deg"] = _angle_deg(plane.normal, normal)
+            errors[f"{name}_offset_mm"] = float((plane.point_mm - point) @ normal)
+        body = VertebralBody.of_label(bodies, vertebra.label, frame)
+        pedicles = find_pedicles(VertebralBody.of_label(vertebrae, vertebra.label, frame), body)
+        for side, (isthmus, direction) in truth.pedicles.items():
+            pedicle = pedicles.get(side)
+            if pedicle is not None:
+                offset = pedicle.isthmus_mm - isthmus
+                errors[f"pedicle_{side}_angle_deg"] = _angle_deg(pedicle.direction, direction)
+                errors[f"pedicle_{side}_offset_mm"] = float(np.linalg.norm(offset - (offset @ direction) * direction))
+        sagittal = {
+            "anterior": shape.superior_anterior_mm - shape.inferior_anterior_mm,
+            "posterior": shape.superior_posterior_mm - shape.inferior_posterior_mm,
+            "middle": shape.middle_height_mm - shape.superior_concavity_mm - shape.inferior_concavity_mm,
+        }
+        for name, height in sagittal.items():
+            measured = row[f"{name}_height_mm"]
+            errors[f"{name}_height_error_mm"] = np.nan if measured is None else measured - height
+        errors["true_grade"] = fractures[level].genant_grade if level in fractures else 0
+        errors["true_loss"] = fractures[level].height_loss if level in fractures else 0.0
+        errors |= {"grade": row["fracture_grade"], "type": row["fracture_type"], "loss": row["height_loss"]}
+        errors["true_type"] = fractures[level].kind if level in fractures else "none"
+        yield errors
+
+
+def _angle_deg(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.degrees(np.arccos(np.clip(abs(one @ other), 0.0, 1.0))))
+
+
+def _volume(image: SyntheticImage) -> Volume:
+    voxels = np.asarray(image.voxels)
+    geometry = Geometry(voxels.shape, image.spacing_mm, image.origin_mm, np.asarray(image.direction))
+    return Volume(voxels, geometry)
+
+
+if __name__ == "__main__":
+    main()

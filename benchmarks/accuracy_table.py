@@ -1,0 +1,98 @@
+"""The page docs/accuracy.md from the differences of the accuracy run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+#: Groups of slice thickness.  [mm]
+GROUPS = {"up to 1.5 mm": (0.0, 1.5), "2-3 mm": (1.5, 3.0), "5 mm": (3.0, 9.0)}
+
+
+def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
+    """Write the page.
+
+    `hu`: one row per measurement (`case, slice_mm, level, region, side, variant, measured, truth`, HU); `anatomy`: one
+    row per vertebra (errors in mm and degrees, true and measured grade).
+    """
+    hu["difference"] = hu["measured"].astype(float) - hu["truth"]
+    text = [
+        "# Accuracy against synthetic patients",
+        "",
+        f"Made by `python benchmarks/accuracy.py`: {hu['case'].nunique()} synthetic scans, levels T12-L5, voxels of "
+        "0.6 to 5 mm, three kernels, with fractures, osteophytes, sclerosis and scoliosis. The true label map is "
+        "given; frames and regions are found as in a run. Differences are measured minus true.",
+        "",
+        "## HU of the regions",
+        "",
+        "Bias, and mean +- 1.96 SD of the differences, in HU. `oblique` is the plane parallel to the endplate. Truth: "
+        "the mean of the continuous field over the generator's ideal region.",
+        "",
+        *_hu_table(hu),
+        "",
+        "## Anatomy",
+        "",
+        *_anatomy_table(anatomy),
+        "",
+        "## Fracture grade",
+        "",
+        *_grade_table(anatomy),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def _hu_table(hu: pd.DataFrame) -> list[str]:
+    lines = ["| region | slices | n | missing | bias | 95 % limits |", "|---|---|---|---|---|---|"]
+    for (region, variant), of_region in hu.groupby(["region", "variant"], sort=False):
+        name = region if variant == "default" else f"{region} ({variant})"
+        for group, rows in _groups(of_region):
+            valid = rows["difference"].dropna()
+            missing = int(rows["measured"].isna().sum())
+            lines.append(f"| {name} | {group} | {len(valid)} | {missing} | {_bias(valid)} |")
+    return lines
+
+
+def _anatomy_table(anatomy: pd.DataFrame) -> list[str]:
+    lines = ["| quantity | slices | n | mean | 95th percentile of the absolute error |", "|---|---|---|---|---|"]
+    for column in anatomy.columns:
+        if not column.endswith(("_angle_deg", "_offset_mm", "_error_mm")):
+            continue
+        for group, rows in _groups(anatomy):
+            values = rows[column].dropna()
+            if len(values):
+                worst = np.quantile(values.abs(), 0.95)
+                lines.append(f"| {column} | {group} | {len(values)} | {values.mean():.2f} | {worst:.2f} |")
+    return lines
+
+
+def _grade_table(anatomy: pd.DataFrame) -> list[str]:
+    graded = anatomy.dropna(subset="grade")
+    right = (graded["grade"].astype(int) == graded["true_grade"]).mean()
+    fractured = graded[graded["true_grade"] > 0]
+    right_fractured = (fractured["grade"].astype(int) == fractured["true_grade"]).mean()
+    lines = [
+        f"Right in {right:.1%} of {len(graded)} vertebrae, and in {right_fractured:.1%} of the {len(fractured)} "
+        "fractured ones.",
+        "",
+        "| true grade | measured 0 | 1 | 2 | 3 |",
+        "|---|---|---|---|---|",
+    ]
+    for grade in range(4):
+        counts = [int(((graded["true_grade"] == grade) & (graded["grade"] == other)).sum()) for other in range(4)]
+        lines.append(f"| {grade} | " + " | ".join(map(str, counts)) + " |")
+    return lines
+
+
+def _groups(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    thickness = rows["slice_mm"]
+    return [(name, rows[(thickness > low) & (thickness <= high)]) for name, (low, high) in GROUPS.items()]
+
+
+def _bias(values: pd.Series) -> str:
+    if len(values) < 2:
+        return "- | -"
+    spread = 1.96 * values.std()
+    return f"{values.mean():+.2f} | {values.mean() - spread:+.1f} to {values.mean() + spread:+.1f}"
