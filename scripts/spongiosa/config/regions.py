@@ -140,16 +140,16 @@ class FlagSettings(Section):
         "voxels. [mm]",
     )
     metal_hu: float = Field(2500.0, ge=1500, le=4000, description="Metal from here; titanium exceeds the scale. [HU]")
-    metal_volume_mm3: float = Field(20.0, ge=0, description="Smallest volume of metal in a body. [mm3]")
+    metal_volume_mm3: float = Field(20.0, ge=0, le=5000, description="Smallest volume of metal in a body. [mm3]")
     cement_hu: float = Field(800.0, ge=500, le=2500, description="Bone cement from here. [HU]")
-    cement_volume_mm3: float = Field(500.0, ge=0, description="Smallest connected volume of cement. [mm3]")
+    cement_volume_mm3: float = Field(500.0, ge=0, le=20_000, description="Smallest connected volume of cement. [mm3]")
     dense_hu: float = Field(300.0, ge=150, le=1000, description="Dense bone from here at least. [HU]")
     dense_above_median_hu: float = Field(
         200.0, ge=50, le=1000, description="Dense bone exceeds the median of the body's spongy bone by this. [HU]"
     )
-    dense_volume_mm3: float = Field(60.0, ge=0, description="Smallest connected volume of dense bone. [mm3]")
+    dense_volume_mm3: float = Field(60.0, ge=0, le=20_000, description="Smallest connected volume of dense bone. [mm3]")
     island_volume_mm3: float = Field(
-        600.0, ge=0, description="Dense bone below this volume is a bone island, above it sclerosis. [mm3]"
+        600.0, ge=0, le=20_000, description="Dense bone below this volume is a bone island, above it sclerosis. [mm3]"
     )
 
 
