@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -48,6 +50,16 @@ def test_true_density_and_true_hu_of_marrow_without_compact_bone_obey_the_tissue
     density = small_scan.truth.density_mg_cm3("L2", "body_trabecular")
     expected = tissues.marrow(0.5) + density * tissues.mineral_slope(tissues.marrow(0.5))
     assert small_scan.truth.hu("L2", "body_trabecular") == pytest.approx(expected, abs=0.05)
+
+
+def test_contrast_medium_raises_the_vertebrae_a_little_and_the_native_truth_stays(woman, reduced_scanner):
+    """4 mg/ml of iodine, a portal venous phase: about 100 HU in the aorta and a tenth of it in the marrow."""
+    enhanced = build_patient(replace(woman.parameters, blood_iodine_mg_ml=4.0), seed=woman.seed)
+    limits = {"cranial_level": "L3", "caudal_level": "L3"}
+    native, contrast = (render_ct(p, reduced_scanner(**limits), seed=1).truth for p in (woman, enhanced))
+    gain = contrast.hu("L3", "body_trabecular") - native.hu("L3", "body_trabecular")
+    assert 5.0 < gain < 15.0
+    assert contrast.native_hu("L3", "body_trabecular") == pytest.approx(native.hu("L3", "body_trabecular"), abs=1e-3)
 
 
 def test_table_of_truth_has_every_region_of_every_complete_level(woman, reduced_scanner):

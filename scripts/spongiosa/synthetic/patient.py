@@ -53,7 +53,11 @@ class SyntheticPatient:
 
     def hu_at(self, points_lps_mm: NDArray[np.float64], kvp: float = 120.0) -> NDArray[np.float32]:
         """The noise-free continuous field: HU at points of shape (n, 3) in LPS mm."""
-        return self.values_at(points_lps_mm, Tissues(kvp))
+        return self.values_at(points_lps_mm, self.tissues(kvp))
+
+    def tissues(self, kvp: float) -> Tissues:
+        """HU of this patient's tissues, with the contrast medium in the blood."""
+        return Tissues(kvp, self.parameters.blood_iodine_mg_ml)
 
     def values_at(self, points_lps_mm: NDArray[np.float64], palette: Palette) -> NDArray[np.float32]:
         """The continuous field in another palette: values at points of shape (n, 3) in LPS mm."""

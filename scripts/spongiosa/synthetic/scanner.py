@@ -18,7 +18,6 @@ from spongiosa.synthetic.phantoms import PlacedPhantom, phantom_of
 from spongiosa.synthetic.posture import Moved
 from spongiosa.synthetic.sampling import Grid, GridCanvas
 from spongiosa.synthetic.table import Table
-from spongiosa.synthetic.tissue import Tissues
 from spongiosa.synthetic.truth import Truth
 
 _COLUMN_AND_ROW: dict[PatientPosition, tuple[tuple[float, float], float]] = {
@@ -100,7 +99,7 @@ def render_reconstructions(
         if replace(other, **allowed) != first:
             raise ValueError(f"reconstructions of one acquisition may differ in {', '.join(_RECONSTRUCTION)} only")
     grid = scan_grid(patient, first)
-    tissues = Tissues(first.kvp)
+    tissues = patient.tissues(first.kvp)
     canvas = GridCanvas(grid, AIR_HU)
     table = _table(patient, first)
     if first.has_table:

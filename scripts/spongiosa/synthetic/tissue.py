@@ -63,6 +63,11 @@ _SOFT_TISSUE_HU: Final = {
 }
 
 
+# Iodine of a tissue in the portal venous phase relative to that of the blood; the marrow's share raises vertebral HU
+# by about a tenth of what the aorta gains, as studies of enhanced against native CT find.
+_IODINE_SHARE: Final = {"kidney": 1.1, "spleen": 0.75, "liver": 0.55, "bowel": 0.4, "muscle": 0.12, "red_marrow": 0.2}
+
+
 def mass_attenuation(material: str, energy_kev: float) -> float:
     """Mass attenuation in cm2/g, log-log interpolated."""
     table = np.asarray(_MASS_ATTENUATION[material])
@@ -70,12 +75,16 @@ def mass_attenuation(material: str, energy_kev: float) -> float:
 
 
 class Tissues:
-    """Attenuation of every tissue at one tube voltage (80-140 kVp; between the four voltages interpolated)."""
+    """Attenuation of every tissue at one tube voltage (80-140 kVp; between the four voltages interpolated).
 
-    def __init__(self, kvp: float) -> None:
+    With iodine in the blood, organs and red marrow take up their share of it.
+    """
+
+    def __init__(self, kvp: float, blood_iodine_mg_ml: float = 0.0) -> None:
         if not 80.0 <= kvp <= 140.0:
             raise ValueError(f"kvp is {kvp:g}; the tissue model holds for 80 to 140 kVp")
         self.kvp = kvp
+        self.blood_iodine_mg_ml = blood_iodine_mg_ml
         self.energy_kev = float(np.interp(kvp, list(_EFFECTIVE_KEV), list(_EFFECTIVE_KEV.values())))
         self._water = mass_attenuation("water", self.energy_kev)
         self.hydroxyapatite = self._relative(_HYDROXYAPATITE)
@@ -95,7 +104,10 @@ class Tissues:
     def value(self, tissue: str) -> float:
         """HU of a soft tissue, `fat` or `titanium`. Raises `KeyError` for another name."""
         special = {"fat": self.fat_hu, "titanium": self.titanium_hu, "halo_rim": self.compact(300.0)}
-        return special[tissue] if tissue in special else _SOFT_TISSUE_HU[tissue]
+        if tissue in special:
+            return special[tissue]
+        uptake = _IODINE_SHARE.get(tissue, 0.0) * self.blood_iodine_mg_ml
+        return _SOFT_TISSUE_HU[tissue] + uptake * self.iodine_hu_per_mg_ml
 
     def blood(self, iodine_mg_ml: float) -> float:
         """HU of blood with dissolved contrast medium."""
@@ -103,7 +115,7 @@ class Tissues:
 
     def marrow(self, fat_fraction: float) -> float:
         """HU of marrow with a volume fraction of fat."""
-        return fat_fraction * self.fat_hu + (1.0 - fat_fraction) * _SOFT_TISSUE_HU["red_marrow"]
+        return fat_fraction * self.fat_hu + (1.0 - fat_fraction) * self.value("red_marrow")
 
     def compact(self, density_mg_cm3: float) -> float:
         """HU of mineralised collagen of the given density of hydroxyapatite."""

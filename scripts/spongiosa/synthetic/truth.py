@@ -84,6 +84,10 @@ class Truth:
         """
         return self._means(level, region, plane, side)[0]
 
+    def native_hu(self, level: str, region: str, plane: Plane = "endplate", side: Side = "none") -> float:
+        """Mean HU of a region as it would be without contrast medium; equals `hu` in a native scan."""
+        return self._mean(level, region, self.region_points(level, region, plane, side), Tissues(self.kvp))
+
     def density_mg_cm3(self, level: str, region: str, plane: Plane = "endplate", side: Side = "none") -> float:
         """Mean density of hydroxyapatite over a region, compact bone included where the region reaches it."""
         return self._means(level, region, plane, side)[1]
@@ -180,7 +184,8 @@ class Truth:
         key = (level, region, plane, side)
         if key not in self._cache:
             points = self.region_points(level, region, plane, side)
-            hu, density = (self._mean(level, region, points, k) for k in (Tissues(self.kvp), DensityPalette()))
+            palettes: tuple[Palette, ...] = (self.patient.tissues(self.kvp), DensityPalette())
+            hu, density = (self._mean(level, region, points, palette) for palette in palettes)
             self._cache[key] = (hu, density)
         return self._cache[key]
 
