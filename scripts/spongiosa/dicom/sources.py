@@ -11,7 +11,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -24,11 +24,12 @@ BYTES_PER_GB: Final = 10**9
 
 @dataclass(frozen=True)
 class Source:
-    """One file, on disk (`member` is None) or in an archive."""
+    """One file, on disk (`member` is None) or in an archive, which stays open as long as one of its files is known."""
 
     path: Path
     member: str | None
     size_bytes: int
+    archive: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
 
     @property
     def suffixes(self) -> str:
@@ -39,11 +40,11 @@ class Source:
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """A seekable binary stream.  Raises `OSError` or `zipfile.BadZipFile` where it cannot be read."""
-        if self.member is None:
+        if self.member is None or self.archive is None:
             with self.path.open("rb") as stream:
                 yield stream
             return
-        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
+        with self.archive.open(self.member) as packed:
             yield io.BytesIO(packed.read(self.size_bytes + 1))
 
 
@@ -113,8 +114,8 @@ def _files_below(root: Path) -> Iterator[Path]:
 def _members(path: Path, settings: SeriesSettings) -> list[Source]:
     """The files of an archive, whose table of contents is checked before a byte is unpacked."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        archive = zipfile.ZipFile(path)
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError, ValueError) as error:
         raise Excluded(
             Reason.ARCHIVE_REFUSED, "The archive is damaged or is not a zip file; pack or export it again."
@@ -135,7 +136,7 @@ def _members(path: Path, settings: SeriesSettings) -> list[Source]:
             f"The archive unpacks to {unpacked_gb:.1f} GB, more than the {settings.maximum_archive_gb:g} GB of "
             "series.maximum_archive_gb.",
         )
-    return [Source(path, entry.filename, entry.file_size) for entry in entries]
+    return [Source(path, entry.filename, entry.file_size, archive) for entry in entries]
 
 
 def _leaves_its_folder(name: str) -> bool:
