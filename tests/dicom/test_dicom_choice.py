@@ -10,6 +10,7 @@ import pytest
 
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.index import NothingChosen, index_input
+from spongiosa.dicom.nifti import write_compressed_nifti
 from spongiosa.dicom.record import SeriesRecord
 from spongiosa.outcome import Reason
 from spongiosa.synthetic.dicom_writer import (
@@ -20,7 +21,7 @@ from spongiosa.synthetic.dicom_writer import (
     write_secondary_capture,
 )
 
-from .trap_images import PATIENT, SERIES, body_image
+from .trap_images import PATIENT, SERIES, Ingest, body_image
 
 
 def write(folder: Path, number: int, slices: int = 12, spacing_mm: float = 2.0, **changes: object) -> None:
@@ -117,7 +118,7 @@ def test_where_nothing_is_usable_the_reason_is_that_of_the_series_that_came_furt
 
 
 def test_names_and_order_of_files_and_rubbish_change_nothing(tmp_path: Path):
-    """Equal rows and equal voxels, whatever the files are called and whatever else lies there."""
+    """Equal rows and equal bytes of the volume, whatever the files are called and whatever else lies there."""
     write(tmp_path / "tidy", 2)
     write(tmp_path / "tidy", 3, kernel="Bl64d")
     untidy = tmp_path / "untidy"
@@ -129,6 +130,11 @@ def test_names_and_order_of_files_and_rubbish_change_nothing(tmp_path: Path):
     (untidy / "0" / "report").write_bytes(bytes(128) + b"DICM" + bytes(range(200)))
     tidy_rows = [record.to_row() for record in indexed(tmp_path / "tidy")]
     assert [record.to_row() for record in indexed(untidy, threads=3)] == tidy_rows
+    tidy, mixed = Ingest()(tmp_path / "tidy"), Ingest()(untidy)
+    assert mixed.acquisition == tidy.acquisition
+    for scan, name in ((tidy, "tidy"), (mixed, "mixed")):
+        write_compressed_nifti(scan.volume, tmp_path / f"{name}.nii.gz")
+    assert (tmp_path / "tidy.nii.gz").read_bytes() == (tmp_path / "mixed.nii.gz").read_bytes()
 
 
 def test_the_key_of_a_series_depends_on_the_salt_and_tells_no_uid(tmp_path: Path):
