@@ -61,9 +61,9 @@ def analyse(
     return StudyResult(
         name=NAME,
         title=TITLE,
-        headline=f"{low} of {len(frame)} patients ({percent(share.estimate)}, {settings.confidence:.0%} CI "
-        f"{interval(100 * share.ci_low, 100 * share.ci_high, 1)} %) have {settings.low_hu:g} HU or less in "
-        f"{settings.index}. Not a diagnosis.",
+        headline=f"{label} is {settings.low_hu:g} or less in {low} of {len(frame)} patients "
+        f"({percent(share.estimate)}, {settings.confidence:.0%} CI "
+        f"{interval(100 * share.ci_low, 100 * share.ci_high, 1)} %). Not a diagnosis.",
         methods=_methods(settings, label),
         tables=(
             flow_exhibit(flow),
@@ -266,7 +266,7 @@ def _age_figure(
                 y=np.asarray(part["index_hu"], dtype=np.float64),
                 group=part["zone"].to_numpy(dtype=str),
                 x_label="Age [years]",
-                y_label=f"{settings.index} [HU]",
+                y_label=label,
                 line=(intercept, slope),
                 band=BAND_SD * fit.residual_sd,
                 names=patient_names(part),
