@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from spongiosa.anatomy.levels import Level
 from spongiosa.volume import Geometry, Volume, write_volume
 

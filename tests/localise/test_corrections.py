@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from spongiosa.anatomy.frame import SpineDescription, Vertebra
 from spongiosa.anatomy.levels import Level, level_name
 from spongiosa.localise.corrections import apply_corrections

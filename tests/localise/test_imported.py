@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
+
 from spongiosa.anatomy.levels import Level
 from spongiosa.localise.imported import import_labels
 from spongiosa.outcome import Excluded, Reason

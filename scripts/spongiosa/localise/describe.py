@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from spongiosa.anatomy.frame import FloatArray, Vertebra, unit_vector
+from spongiosa.anatomy.frame import FloatArray, Plane, Vertebra, unit_vector
 from spongiosa.anatomy.levels import Level, level_name
-from spongiosa.localise.frames import fit_frame
+from spongiosa.localise.frames import fit_frame, frame_from_planes
 from spongiosa.volume import Volume
 
 #: Robust SD of an endplate surface about its plane beyond which the plane is not trusted, mm.
@@ -73,8 +73,13 @@ def describe(
     truncated: frozenset[int],
     confidence: Mapping[int, float],
     flags: Mapping[int, tuple[str, ...]],
+    planes: Mapping[int, tuple[Plane, Plane, float]] | None = None,
 ) -> tuple[Vertebra, ...]:
-    """Frame and state of every label of `bodies`, from cranial to caudal (by the height of the bodies' centres)."""
+    """Frame and state of every label of `bodies`, from cranial to caudal (by the height of the bodies' centres).
+
+    The endplate planes (superior, inferior, robust SD mm) are fitted to the label map unless they are given: a surface
+    found below the size of a voxel says more than its voxels.
+    """
     boxes = {item.label: item for item in label_boxes(bodies)}
     crops = {label: crop_of(bodies, item) for label, item in boxes.items()}
     centres = {
@@ -92,7 +97,13 @@ def describe(
         is_sacrum = label == Level.S1
         fitted = None
         if not is_sacrum:
-            fitted = fit_frame(crops[label], hints[label], posterior_hint(centres[label], whole, body))
+            backwards = posterior_hint(centres[label], whole, body)
+            given = None if planes is None else planes.get(label)
+            fitted = (
+                fit_frame(crops[label], hints[label], backwards)
+                if given is None
+                else frame_from_planes(*given, backwards)
+            )
         own_flags = list(flags.get(label, ()))
         if fitted is None and not is_sacrum:
             own_flags.append("frame_missing")

@@ -18,7 +18,7 @@ from spongiosa.localise.posterior import Span, whole_vertebrae
 from spongiosa.localise.skull import skull_slices
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.localise.straighten import ColumnCurve, column_curve, straightened
-from spongiosa.localise.surfaces import BodySurface, find_surface, refined_frame
+from spongiosa.localise.surfaces import BodySurface, endplate_planes, find_surface, refined_frame
 from spongiosa.localise.working_grid import working_copy
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import Volume
@@ -30,6 +30,8 @@ NO_CANAL_SCORE = 0.5
 #: A numbering whose rival is cheaper than this much more is not certain.
 SMALLEST_MARGIN = 1.5
 LEAST_CONFIDENCE = 0.3
+#: The confidence of a vertebra whose level nobody knows is never high.
+UNNUMBERED_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def localise_embedded(scan: Volume) -> LocalisedSpine:
         raise _too_short(evidence)
     anchors = gates.find_anchors(numbering, evidence)
     values = gates.gate_values(track, numbering, evidence, anchors)
-    _check_size(numbering)
     is_known, level_confidence, flags = _judge_levels(anchors, values)
+    if "anchors_disagree" in flags:
+        numbering = counted_from_ribs(numbering, anchors)
     confidence = gates.chain_confidence(values)
     if not anchors.has_sacrum and gates.ribs_to_the_end(numbering, evidence):
         raise Excluded(
@@ -68,12 +71,15 @@ def localise_embedded(scan: Volume) -> LocalisedSpine:
         )
     found = _surfaces(scan, curve, numbering, is_known)
     _check_lumbar(found, is_known, evidence)
+    values |= _check_size(found)
     if confidence < LEAST_CONFIDENCE:
         raise Excluded(
             Reason.LOW_CONFIDENCE,
             f"The vertebrae are found with a confidence of {confidence:.2f} only; give a label map for this scan.",
         )
-    return _assembled(scan, curve, found, confidence * (level_confidence if is_known else 1.0), flags, values)
+    return _assembled(
+        scan, curve, found, confidence * (level_confidence if is_known else UNNUMBERED_CONFIDENCE), flags, values
+    )
 
 
 def _tracked(working: Volume) -> CanalTrack:
@@ -98,13 +104,32 @@ def _too_short(evidence: ColumnEvidence) -> Excluded:
     return Excluded(Reason.FIELD_OF_VIEW, f"Only {length} mm of the spine are in view; no complete vertebra fits.")
 
 
-def _check_size(numbering: Numbering) -> None:
-    """Raises `Excluded(IMPLAUSIBLE_SPACING)` when the column is smaller or larger than any adult's."""
-    if not gates.SCALE[0] < numbering.scale < gates.SCALE[1]:
-        raise Excluded(
-            Reason.IMPLAUSIBLE_SPACING,
-            f"The vertebrae have {100 * numbering.scale:.0f} % of the usual size; is the spacing in the header right?",
-        )
+def _check_size(found: list[_Found]) -> dict[str, float | bool | str | None]:
+    """Median width, depth and height of the complete bodies, mm.
+
+    Raises `Excluded(IMPLAUSIBLE_SPACING)` when they are smaller or larger than any adult's, or out of proportion.
+    """
+    complete = [item for item in found if not item.is_partial]
+    width = float(np.median([item.surface.width_mm for item in complete]))
+    depth = float(np.median([item.surface.depth_mm for item in complete]))
+    height = float(np.median([_bottom(item) - _top(item) for item in complete]))
+    for value, limits, name in (
+        (width, gates.WIDTH_MM, "wide"),
+        (depth, gates.DEPTH_MM, "deep"),
+        (height, gates.HEIGHT_MM, "high"),
+    ):
+        if not limits[0] <= value <= limits[1]:
+            raise Excluded(
+                Reason.IMPLAUSIBLE_SPACING,
+                f"The vertebral bodies are {value:.0f} mm {name}, where adults' are {limits[0]:.0f} to "
+                f"{limits[1]:.0f} mm; "
+                "is the spacing in the header right?",
+            )
+    return {
+        "body_width_mm": round(width, 1),
+        "body_depth_mm": round(depth, 1),
+        "body_height_mm": round(height, 1),
+    }
 
 
 def _judge_levels(
@@ -115,15 +140,30 @@ def _judge_levels(
     margin = float(margin) if isinstance(margin, (int, float)) else 0.0
     if not anchors.has_sacrum and anchors.lowest_rib_offset is None:
         return False, 0.0, ("level_unknown",)
-    if anchors.has_sacrum and anchors.lowest_rib_offset not in (None, 0):
-        # Convention: the vertebra of the lowest rib is T12; the chain counts from the sacrum.  A person must look.
-        return True, 0.6, ("anchors_disagree",)
+    offset = anchors.lowest_rib_offset
+    if anchors.has_sacrum and offset in (-1, 1):
+        # Four or six lumbar vertebrae, or a rib too many or too few: counted by convention, and a person must look.
+        return True, 0.6, ("anchors_disagree", "four_lumbar_vertebrae" if offset == 1 else "six_lumbar_vertebrae")
+    if anchors.has_sacrum and offset not in (None, 0):
+        return False, 0.0, ("level_unknown", "anchors_disagree")
     if not anchors.has_sacrum and anchors.lowest_rib_offset != 0:
         return False, 0.0, ("level_unknown",)
     if margin < SMALLEST_MARGIN:
         return True, 0.6, ("numbering_ambiguous",)
     both = anchors.has_sacrum and anchors.lowest_rib_offset == 0
     return True, 0.97 if both else 0.9, ()
+
+
+def counted_from_ribs(numbering: Numbering, anchors: gates.Anchors) -> Numbering:
+    """The numbering by convention: the vertebra of the lowest rib is T12, count down; the sacrum keeps its name."""
+    names = [*[name for name in BODY_AND_DISC_MM if name != "S1"], "L6"]
+    segments = tuple(
+        segment
+        if segment.level == "S1"
+        else replace(segment, level=names[names.index(segment.level) - (anchors.lowest_rib_offset or 0)])
+        for segment in numbering.segments
+    )
+    return replace(numbering, segments=segments)
 
 
 def _surfaces(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known: bool) -> list[_Found]:
@@ -157,7 +197,7 @@ def _second_look(scan: Volume, surface: BodySurface) -> BodySurface:
 
 def _local_frame(curve: ColumnCurve, segment: Segment, scale: float) -> tuple[FloatArray, FloatArray, float]:
     """Rough centre (LPS), axes (rows left, posterior, superior) and half height of a vertebra of the chain."""
-    usual = BODY_AND_DISC_MM[segment.level][0] * scale
+    usual = BODY_AND_DISC_MM["L5" if segment.level == "L6" else segment.level][0] * scale
     top, bottom = segment.superior_mm, segment.inferior_mm
     tilts = [segment.superior_tilt_deg, segment.inferior_tilt_deg]
     if top is None and bottom is not None:
@@ -208,6 +248,7 @@ def _assembled(
         truncated,
         {item.label: round(confidence * (0.8 if item.label in truncated else 1.0), 4) for item in present},
         {},
+        {item.label: endplate_planes(item.surface) for item in present},
     )
     described = tuple(_with_surface_flags(vertebra, present) for vertebra in described)
     description = SpineDescription("embedded", round(confidence, 4), described, flags, values)

@@ -62,6 +62,14 @@ def fit_frame(body: Volume, superior_hint: FloatArray, posterior_hint: FloatArra
     return fitted
 
 
+def frame_from_planes(top: Plane, bottom: Plane, residual_mm: float, posterior_hint: FloatArray) -> FittedFrame:
+    """The frame between two endplate planes (normals superior) whose points lie on the axis of the body."""
+    superior = unit_vector(top.normal + bottom.normal)
+    left, posterior = _axes_across(superior, posterior_hint)
+    centre = (top.point_mm + bottom.point_mm) / 2
+    return FittedFrame(VertebralFrame(centre, left, posterior, superior, top, bottom), residual_mm)
+
+
 def _axes_across(superior: FloatArray, posterior_hint: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Unit vectors left and posterior, orthogonal to `superior` (left x posterior = superior)."""
     posterior = unit_vector(posterior_hint - (posterior_hint @ superior) * superior)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,6 +202,9 @@ class _Search:
         self.heights = np.arange(BODY_RANGE_MM[0], BODY_RANGE_MM[1] + 1)
         self.thicknesses = np.arange(DISC_RANGE_MM[0], DISC_RANGE_MM[1] + 1)
         self.body, self.disc, self.scale = body, disc, scale
+        # Where the scan does not show the sides, half a rib and no ala are assumed: neither counts for or against much.
+        self.rib = np.nan_to_num(_running_max(evidence.rib), nan=0.5)
+        self.ala = ndimage.uniform_filter1d(np.nan_to_num(evidence.ala), 11)
         self.superior: dict[str, FloatArray] = {}
         self.inferior: dict[str, FloatArray] = {}
         self.from_disc: dict[str, NDArray[np.int_]] = {}
@@ -208,14 +212,13 @@ class _Search:
         self._run()
 
     def _size_cost(self, values: NDArray[np.int_], expected: float, sd: float) -> FloatArray:
-        return np.minimum(0.5 * ((values - expected * self.scale) / sd) ** 2, LARGEST_SIZE_COST)
+        cost: FloatArray = np.minimum(0.5 * ((values - expected * self.scale) / sd) ** 2, LARGEST_SIZE_COST)
+        return cost
 
-    def _anchor_cost(self, level: str, tops: FloatArray, bottoms: FloatArray) -> FloatArray:
+    def _anchor_cost(self, level: str, tops: NDArray[Any], bottoms: NDArray[Any]) -> FloatArray:
         """Cost of ribs and alae at vertebrae between tops and bottoms (same shape), NaN-free."""
-        evidence = self.evidence
-        upper = _at(_running_max(evidence.rib), tops + 0.25 * (bottoms - tops))
-        rib = np.nan_to_num(upper, nan=0.5)
-        ala = np.nan_to_num(_at(ndimage.uniform_filter1d(np.nan_to_num(evidence.ala), 11), (tops + bottoms) / 2))
+        rib = _at(self.rib, tops + 0.25 * (bottoms - tops))
+        ala = _at(self.ala, (tops + bottoms) / 2)
         if level[0] in "CT":
             # The twelfth rib may be short or missing, and its absence says less than its presence.
             missing = WEIGHT_RIB * (0.5 if level == "T12" else 1.0)
@@ -287,7 +290,7 @@ class _Search:
             lengths = np.maximum(self.last - places - 8, 0)
             plate = self.evidence.plate
             inner = np.array([plate[p + 5 : p + 5 + n].max(initial=0.0) for p, n in zip(places, lengths, strict=True)])
-            cost: FloatArray = self.superior[level] + WEIGHT_PLATE * (1.0 - self.evidence.plate) + WEIGHT_INNER * inner
+            cost = self.superior[level] + WEIGHT_PLATE * (1.0 - self.evidence.plate) + WEIGHT_INNER * inner
             cost = cost + START_COST + self._anchor_cost(level, places, np.minimum(places + height, self.last))
             cost = np.where(cut, cost, _NEVER)
             place = int(np.argmin(cost))
@@ -304,7 +307,8 @@ class _Search:
         places = np.arange(self.size)
         start, stop = places + 3, places + 31
         rest = np.clip(self.last - places - LONGEST_SACRUM_MM, 0, None)
-        return plate + WEIGHT_SACRUM * (missing[stop] - missing[start] + rest)
+        cost: FloatArray = plate + WEIGHT_SACRUM * (missing[stop] - missing[start] + rest)
+        return cost
 
     def _chain(self, level: str, superior: int | None, inferior: int | None) -> list[_Node]:
         chain: list[_Node] = []

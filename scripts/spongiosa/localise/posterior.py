@@ -93,6 +93,6 @@ def _joined_to_body(part: NDArray[np.bool_], body: NDArray[np.bool_]) -> NDArray
     components, _ = ndimage.label(both[box], np.ones((3, 3, 3)))
     touching = np.unique(components[body[box]])
     joined = np.isin(components, touching[touching > 0])
-    closed = ndimage.binary_closing(joined, np.ones((1, 3, 3))) & ~body[box]
+    closed = ndimage.binary_closing(joined, np.ones((1, 3, 3), dtype=np.bool_)) & ~body[box]
     result[box] = (joined | closed) & ~body[box]
     return result

@@ -33,7 +33,7 @@ def localise_scan(
     if settings.method == "totalsegmentator":
         from spongiosa.localise.totalsegmentator import localise_with_totalsegmentator
 
-        return localise_with_totalsegmentator(volume, settings)
+        return localise_with_totalsegmentator(volume)
     from spongiosa.localise.embedded import localise_embedded
 
     return localise_embedded(volume)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spongiosa.anatomy.frame import FloatArray, unit_vector
+from spongiosa.anatomy.frame import FloatArray, Plane, unit_vector
 from spongiosa.localise.frames import robust_plane
 from spongiosa.volume import Volume
 
@@ -28,7 +28,7 @@ PRIOR_PER_MM2 = 0.006
 #: Where the posterior wall is expected behind the rough centre (26 mm in front of the canal), and its weight.
 POSTERIOR_WALL_MM, PRIOR_BACK_PER_MM2 = 16.0, 0.003
 #: Of the way from the peak of a shell to its steepest fall; how far either is looked for, mm.
-FACE_SHARE, FACE_REACH_MM, RIDGE_REACH_MM = 0.4, 1.5, 4.0
+FACE_SHARE, FACE_REACH_MM, RIDGE_REACH_MM = 0.5, 1.5, 4.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,24 @@ class BodySurface:
     wall_fall_hu: float
     plate_fall_hu: float
 
+    @property
+    def width_mm(self) -> float:
+        """Mean width of the body from left to right."""
+        return float((self.radius_mm[0] + self.radius_mm[ANGLES // 2]).mean())
+
+    @property
+    def depth_mm(self) -> float:
+        """Mean depth of the body from front to back."""
+        return float((self.radius_mm[ANGLES // 4] + self.radius_mm[3 * ANGLES // 4]).mean())
+
+    @property
+    def section_centre_mm(self) -> FloatArray:
+        """Middle of the mean section, local (left, posterior) mm."""
+        ring = self.radius_mm.mean(axis=1)
+        quarter = ANGLES // 4
+        offset = np.array([ring[0] - ring[2 * quarter], ring[quarter] - ring[3 * quarter]]) / 2
+        return np.asarray(self.axis_mm) + offset
+
     def inside(self, points_mm: FloatArray) -> NDArray[np.bool_]:
         """Whether LPS points, shape (n, 3), lie in the body."""
         local = (points_mm - self.centre_mm) @ self.axes.T
@@ -66,30 +84,37 @@ class BodySurface:
         return within
 
 
-def refined_frame(surface: BodySurface) -> tuple[FloatArray, FloatArray, float]:
-    """Centre (LPS mm), axes and half height of the frame that the surface itself has: midway between its plates, at
-    right angles to them.
+def endplate_planes(surface: BodySurface) -> tuple[Plane, Plane, float]:
+    """Superior and inferior endplate planes (LPS, normals superior) of a surface by Tukey's biweight over the inner
+    85 % of its section, and the larger robust SD of the residuals, mm.
     """
     left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
     angle = np.mod(np.arctan2(back, left), 2 * np.pi) / (2 * np.pi) * ANGLES
     wall = np.concatenate([surface.radius_mm.mean(axis=1), surface.radius_mm[:1].mean(axis=1)])
     inner = np.hypot(left, back) < 0.85 * np.interp(angle, np.arange(ANGLES + 1), wall)
     across = np.column_stack([left[inner], back[inner]])
-    planes = [robust_plane(across, heights[inner])[0] for heights in (surface.top_mm, surface.bottom_mm)]
-    normals = [unit_vector(np.array([-plane[0], -plane[1], 1.0])) for plane in planes]
-    superior = unit_vector(normals[0] + normals[1]) @ surface.axes
-    sideways = surface.axes[0] - (surface.axes[0] @ superior) * superior
-    sideways = unit_vector(sideways)
+    planes, spreads = [], []
+    offset = np.array(surface.axis_mm)
+    middle = surface.section_centre_mm - offset
+    for heights in (surface.top_mm, surface.bottom_mm):
+        (a, b, c), spread = robust_plane(across, heights[inner])
+        point = np.array([*(middle + offset), a * middle[0] + b * middle[1] + c])
+        normal = unit_vector(np.array([-a, -b, 1.0])) @ surface.axes
+        planes.append(Plane(surface.centre_mm + point @ surface.axes, normal))
+        spreads.append(spread)
+    return planes[0], planes[1], max(spreads)
+
+
+def refined_frame(surface: BodySurface) -> tuple[FloatArray, FloatArray, float]:
+    """Centre (LPS mm), axes and half height of the frame that the surface itself has: midway between its plates, at
+    right angles to them.
+    """
+    top, bottom, _ = endplate_planes(surface)
+    superior = unit_vector(top.normal + bottom.normal)
+    sideways = unit_vector(surface.axes[0] - (surface.axes[0] @ superior) * superior)
     axes = np.stack([sideways, np.cross(superior, sideways), superior])
-    # The mean of the wall is the axis only where the search's pole was central.
-    angles = _directions()
-    ring = surface.radius_mm.mean(axis=1)
-    offset = np.array([(ring * np.cos(angles)).mean(), (ring * np.sin(angles)).mean()]) / 2
-    at = np.array([surface.axis_mm[0] + offset[0], surface.axis_mm[1] + offset[1]])
-    heights_at = [plane[:2] @ offset + plane[2] for plane in planes]
-    centre = surface.centre_mm + np.array([*at, sum(heights_at) / 2]) @ surface.axes
-    lean = float(surface.axes[2] @ superior)
-    return centre, axes, float((heights_at[0] - heights_at[1]) / 2 * lean)
+    span = top.point_mm - bottom.point_mm
+    return (top.point_mm + bottom.point_mm) / 2, axes, float(span @ superior) / 2
 
 
 def find_surface(
@@ -188,8 +213,8 @@ def _ellipse_radii(half_widths: FloatArray, half_depths: FloatArray) -> FloatArr
 def _best_ellipse(middle: NDArray[np.float32], box: _LocalBox) -> tuple[float, float, float, float]:
     """Centre (left, posterior) and half axes of the super-ellipse along which the mid-height image falls most."""
     seen = np.flatnonzero(~_hidden_by_pedicles())
-    radii = np.arange(8.0, 38.0, STEP_MM)
-    widths, depths = (grid.ravel() for grid in np.meshgrid(np.arange(15.0, 33.0), np.arange(10.0, 24.0)))
+    radii = np.arange(7.0, 38.0, STEP_MM)
+    widths, depths = (grid.ravel() for grid in np.meshgrid(np.arange(12.0, 35.0), np.arange(8.0, 26.0)))
     plausible = (widths / depths >= 1.05) & (widths / depths <= 1.9)
     widths, depths = widths[plausible], depths[plausible]
     places = np.clip(np.rint(_ellipse_radii(widths, depths)[:, seen] - radii[0]), 0, len(radii) - 1).astype(int)
@@ -357,7 +382,8 @@ def semi_global(cost: FloatArray, wraps: bool) -> NDArray[np.intp]:
             paths = _aggregated(np.concatenate([ordered, ordered]) if ring else ordered)
             paths = paths[len(ordered) :] if ring else paths
             total += np.moveaxis(paths[::-1] if backwards else paths, 0, axis)
-    return np.argmin(total, axis=2)
+    cheapest: NDArray[np.intp] = np.argmin(total, axis=2)
+    return cheapest
 
 
 def _aggregated(cost: FloatArray) -> FloatArray:
