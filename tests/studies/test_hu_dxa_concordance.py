@@ -149,6 +149,22 @@ def test_small_cohorts_give_every_table_and_no_gap_without_a_word(
     assert all(reason for _, reason in result.omitted)
 
 
+def test_each_scanner_is_a_stratum_and_the_most_frequent_one_stands_alone(two_hundred: pd.DataFrame) -> None:
+    with_scanners = two_hundred.assign(
+        manufacturer=np.where(np.arange(200) < 150, "Siemens", "GE"), kvp=120.0, site=[None] * 120 + ["B"] * 80
+    )
+    result = analyse(with_scanners, SETTINGS, THRESHOLDS, seed=1)
+    strata = table(result, "t10_strata")
+    # One tube voltage parts nobody; a site that is not stated is a stratum of its own.
+    assert strata["column"].unique().tolist() == ["site", "manufacturer"]
+    assert strata.groupby("column")["patients"].sum().tolist() == [result.audit["analysed"]] * 2
+    assert strata.loc[strata["is_most_frequent"], "value"].tolist() == ["not stated", "Siemens"]
+    alone = analyse(with_scanners[with_scanners["manufacturer"] == "GE"], SETTINGS, THRESHOLDS, seed=1)
+    rows = table(alone, "t3_threshold_sensitivity")
+    expected = rows.loc[rows["rule"] == "<= 100", "kappa"].iloc[0]
+    assert strata.set_index("value").loc["GE", "kappa"] == pytest.approx(expected, rel=1e-12)
+
+
 def test_without_t_scores_the_study_says_so_and_shows_its_flow(
     random_patients: Callable[[int, int], pd.DataFrame],
 ) -> None:

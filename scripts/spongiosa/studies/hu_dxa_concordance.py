@@ -36,6 +36,7 @@ from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
 from spongiosa.studies.flow_table import flow_exhibit
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, form_groups
+from spongiosa.studies.hu_dxa_strata import strata_table
 from spongiosa.studies.result import StudyResult, attempt
 
 NAME = "hu_dxa_concordance"
@@ -89,6 +90,7 @@ def _tables(
     frame = cohort.frame
     variables = present(_variables(cohort, settings), frame)
     concordance = frame["is_concordant"].map({True: "concordant", False: "discordant"})
+    strata = strata_table(cohort, settings.confidence)
     return (
         flow_exhibit(cohort.flow, cohort.notes),
         tabulate.definition_table(cohort, thresholds, settings.index),
@@ -141,6 +143,7 @@ def _tables(
             seed=seed,
         ),
         tabulate.age_table(cohort, settings.age_bands_years, thresholds.hu_osteoporosis, settings.confidence),
+        *([strata] if strata is not None else []),
     )
 
 
