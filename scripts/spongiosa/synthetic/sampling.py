@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ class Grid:
     shape: tuple[int, int, int]
     thickness_mm: float
 
-    @property
+    @cached_property
     def normal(self) -> NDArray[np.float64]:
         """Unit normal of the slices."""
         normal = np.cross(self.steps_mm[:, 0], self.steps_mm[:, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class Bar:
         upper = np.maximum(self.start, self.end) + reach
         return Box(tuple(lower.tolist()), tuple(upper.tolist()))
 
+    @cached_property
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """Unit vectors along the bar, to its side and across, and its length in mm."""
         along = np.subtract(self.end, self.start)
@@ -65,7 +67,7 @@ class Bar:
 
     def distance(self, u: Floats, v: Floats, w: Floats) -> Floats:
         """Distance along the ray from the bar's axis: exact for round bars, close to the surface for flat ones."""
-        along, side, other, length = self.axes()
+        along, side, other, length = self.axes
         du, dv, dw = (c - np.float32(s) for c, s in zip((u, v, w), self.start, strict=True))
         position = _dot(du, dv, dw, along)
         nearest = np.clip(position, 0.0, np.float32(length))
