@@ -1,0 +1,199 @@
+"""How planning and aggregation grow with the cohort: stub tables, no images, and the real workflow around them.
+
+    python benchmarks/workflow_scale.py --folder /tmp/scale --patients 1000 10000 100000
+
+For each size it measures in processes of their own: the plan of a first run; the aggregation of 65 measurements per
+patient; and, up to `--stub-run-up-to` patients, the plan of a run with nothing to do and of one with a changed patient,
+after a real run of the workflow.  STUB: the scripts of the stages are replaced by one that only makes empty files, and
+the measurements are random numbers.
+CPU seconds are given beside wall seconds, as other work on the machine lengthens only the latter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
+from spongiosa.cohort.batches import COHORT_TABLES, batches_of_patients, cohort_writer
+from spongiosa.cohort.fingerprint import write_fingerprints
+from spongiosa.cohort.handover import COLUMNS_OF_STAGE
+from spongiosa.cohort.plan import fingerprints_path
+from spongiosa.cohort.schemas import TABLES
+from spongiosa.config.aggregate import AggregateSettings
+from spongiosa.density.indices import SHAPES, SLICES, derive_indices, joined_patients
+from spongiosa.provenance import write_table
+
+STUB_SCRIPT = """import json
+from pathlib import Path
+for path in snakemake.output:
+    Path(path).write_text(json.dumps({"versions": {}}))
+"""
+
+ROOT = Path(__file__).resolve().parents[1]
+LEVELS = ("L1", "L2", "L3", "L4", "L5")
+REGIONS = (*SLICES, *SHAPES.values(), "body_trabecular", "body_central", "pedicle", "trajectory")
+PATIENTS_PER_JOB = 100
+
+
+def write_study(folder: Path, patients: int) -> None:
+    """A manifest and a configuration; the images that it names do not exist."""
+    folder.mkdir(parents=True)
+    rows = "".join(f"P{number:06d}\tdicom/P{number:06d}\n" for number in range(patients))
+    (folder / "manifest.tsv").write_text("patient_id\tpath\n" + rows, encoding="utf-8")
+    cohort = {"manifest": "manifest.tsv", "patients_per_job": PATIENTS_PER_JOB, "fingerprint": "refresh"}
+    (folder / "study.yaml").write_text(yaml.safe_dump({"cohort": cohort, "output_dir": "results"}), encoding="utf-8")
+
+
+def write_unit_tables(folder: Path, patients: int) -> None:
+    """STUB: the tables that the stages of every unit would have written."""
+    chance = np.random.default_rng(1)
+    measured = pd.DataFrame([(level, region) for level in LEVELS for region in REGIONS], columns=["level", "region"])
+    for number, first in enumerate(range(0, patients, PATIENTS_PER_JOB), start=1):
+        unit = folder / "results" / "units" / f"u{number:07d}"
+        names = [f"P{patient:06d}" for patient in range(first, min(first + PATIENTS_PER_JOB, patients))]
+        scans = pd.DataFrame({"patient_id": names, "session": "preop", "modality": "ct"})
+        outcome = scans.assign(unit=unit.name, status="ok", reason=None, detail=None, left_at=None, key="0" * 16)
+        outcome["flags"] = [[] for _ in names]
+        outcome["outputs"] = [[f"sub-{name}/ses-preop/ct/sub-{name}_desc-review.png"] for name in names]
+        outcome = outcome.astype(dict.fromkeys(["reason", "detail", "left_at"], "string"))
+        rows = scans.merge(measured, how="cross").assign(side="none", variant="default", status="ok", reason=None)
+        hu = chance.normal(120.0, 40.0, len(rows))
+        reals = [name for name, kind in TABLES["measurements"].items() if kind == "double"]
+        rows = rows.assign(**{name: hu + place for place, name in enumerate(reals)}, voxels=900)
+        texts = ("kernel", "manufacturer", "localiser", "version", "config_hash", "calibration_method")
+        rows = rows.assign(**dict.fromkeys(texts, "text of a cell"))
+        for stage in COLUMNS_OF_STAGE:
+            write_table(unit / f"{stage}.parquet", outcome)
+        write_table(unit / "measurements.parquet", rows)
+        write_table(unit / "vertebrae.parquet", scans.merge(pd.DataFrame({"level": LEVELS, "label": 20}), how="cross"))
+        write_table(unit / "series.parquet", scans.assign(series_key="k", kvp=120.0))
+
+
+def unit_tables(folder: Path) -> UnitTables:
+    units = sorted((folder / "results" / "units").glob("u*"))
+    named = {name: [unit / f"{name}.parquet" for unit in units] for name in ("series", "vertebrae", "measurements")}
+    stages = [[unit / f"{stage}.parquet" for unit in units] for stage in COLUMNS_OF_STAGE]
+    return UnitTables(stages=stages, **named)
+
+
+def aggregate(folder: Path) -> None:
+    """What scripts/aggregate_cohort.py does, without a clinical table."""
+    tables = unit_tables(folder)
+    cohort_folder = folder / "results" / "cohort"
+    indices = []
+    with cohort_writer({name: cohort_folder / f"{name}.parquet" for name in COHORT_TABLES}, tables) as write:
+        for batch in batches_of_patients(tables):
+            cohort = aggregate_cohort(batch, [])
+            indices.append(derive_indices(cohort.scans, cohort.measurements, AggregateSettings()))
+            write(cohort)
+    patients = joined_patients(pd.concat(indices, ignore_index=True), None)
+    write_table(cohort_folder / "patients.parquet", patients)
+    patients.to_csv(cohort_folder / "patients.csv", index=False, lineterminator="\n")
+
+
+def measured(command: list[str], folder: Path) -> tuple[dict[str, float], str]:
+    """Wall and CPU seconds and the largest memory of a command, and what it said."""
+    began = time.monotonic()
+    with (folder / "said.txt").open("wb") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    text = (folder / "said.txt").read_text(encoding="utf-8")
+    if status != 0:
+        raise RuntimeError(text[-3000:])
+    figures = {
+        "wall_s": round(time.monotonic() - began, 1),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "memory_mb": round(usage.ru_maxrss / 1024),
+    }
+    return figures, text
+
+
+def snakemake(*arguments: str) -> list[str]:
+    """A command for a folder that holds a copy of the workflow."""
+    command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "2"]
+    return [*command, "--workflow-profile", "profiles/default", *arguments]
+
+
+def copy_stub_workflow(folder: Path) -> None:
+    """STUB: the workflow as it is, but the script of every rule only makes its files."""
+    for name in ("rules", "scripts", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "Snakefile", folder / "Snakefile")
+    for script in (folder / "scripts").glob("*.py"):
+        script.write_text(STUB_SCRIPT, encoding="utf-8")
+
+
+def change_one_patient(folder: Path, patients: int) -> None:
+    """As after `refresh_inputs` when one patient's images came: those of all others are as absent as they were."""
+    fingerprints = {(f"P{number:06d}", "preop", "ct"): "absent///" for number in range(patients)}
+    fingerprints[(f"P{patients // 2:06d}", "preop", "ct")] = "replaced///"
+    write_fingerprints(fingerprints_path(folder / "results"), fingerprints)
+
+
+def figures_of(folder: Path, patients: int, has_stub_run: bool) -> dict[str, dict[str, float]]:
+    write_study(folder, patients)
+    copy_stub_workflow(folder)
+    dry = snakemake("--dry-run", "--quiet")
+    figures = {"plan": measured(dry, folder)[0]}
+    if has_stub_run:
+        figures["stub run"], _ = measured(snakemake("--quiet", "all"), folder)
+        figures["no-op"], said = measured(dry, folder)
+        if "Nothing to be done" not in said:
+            raise RuntimeError(f"expected nothing to do:\n{said[-2000:]}")
+        change_one_patient(folder, patients)
+        figures["one changed"], said = measured(dry, folder)
+        if not re.search(r"index.series\s+1\b", said):
+            raise RuntimeError(f"expected one unit:\n{said[-2000:]}")
+    shutil.rmtree(folder / "results")
+    write_unit_tables(folder, patients)
+    figures["aggregate"], _ = measured([sys.executable, __file__, "--aggregate", str(folder)], folder)
+    return figures
+
+
+def growth(results: dict[int, dict[str, dict[str, float]]], step: str, unit: str) -> float:
+    """Exponent of the cost in the number of patients: the slope of the log-log line."""
+    sizes = sorted(results)
+    return float(np.polyfit(np.log(sizes), np.log([results[size][step][unit] for size in sizes]), 1)[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--patients", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--stub-run-up-to", type=int, default=10_000)
+    parser.add_argument("--aggregate", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.aggregate:
+        aggregate(arguments.aggregate)
+        return
+    results = {}
+    for patients in arguments.patients:
+        folder = arguments.folder.resolve() / str(patients)
+        shutil.rmtree(folder, ignore_errors=True)
+        results[patients] = figures_of(folder, patients, patients <= arguments.stub_run_up_to)
+        print(patients, json.dumps(results[patients]), flush=True)
+    if len(results) > 1:
+        for step in ("plan", "aggregate"):
+            print(f"{step}: CPU time grows with the power {growth(results, step, 'cpu_s'):.2f} of the patients")
+
+
+if __name__ == "__main__":
+    main()
