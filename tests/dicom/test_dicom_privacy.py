@@ -18,12 +18,12 @@ from spongiosa.dicom.assembly import assemble_input
 from spongiosa.dicom.index import index_input
 from spongiosa.dicom.kernels import kernel_class, known_kernel
 from spongiosa.dicom.nifti import write_compressed_nifti
-from spongiosa.dicom.privacy import known_body_part, known_manufacturer
+from spongiosa.dicom.privacy import age_years, known_body_part, known_manufacturer
 from spongiosa.outcome import Excluded
 from spongiosa.synthetic.dicom_writer import ContrastAgent, canaries_in, write_ct_series
 
 from .trap_builders import big_endian
-from .trap_images import PATIENT, SERIES, body_image
+from .trap_images import PATIENT, SERIES, Ingest, body_image
 from .traps import CONVERTED, TRAPS, Trap
 
 #: White-listed text elements, each of which a careless site may have filled with a name.
@@ -107,6 +107,34 @@ def test_nothing_is_logged_or_warned_about_odd_values(tmp_path: Path, caplog, ca
     printed = capfd.readouterr()
     said = caplog.text + printed.out + printed.err + " ".join(str(warning.message) for warning in caught)
     assert canaries_in(said) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (ConvertSettings(), {}),
+        (ConvertSettings(patient_age="years"), {"age_years": 61}),
+        (ConvertSettings(patient_age="bands", patient_sex="keep"), {"age_years": 60, "sex": "F"}),
+    ],
+    ids=["dropped", "years", "bands and sex"],
+)
+def test_age_and_sex_pass_only_as_configured(settings: ConvertSettings, expected: dict[str, object], tmp_path: Path):
+    write_ct_series(body_image(), tmp_path, PATIENT, SERIES)
+    acquisition = Ingest(convert=settings)(tmp_path).acquisition
+    assert {name: value for name, value in acquisition.items() if name in ("age_years", "sex")} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [("061Y", 61), ("030M", 2), ("200D", 0), ("999Y", None), ("61", None), ("Smith", None), ("", None)],
+)
+def test_an_age_is_a_number_and_nothing_else(text: str, years: int | None):
+    assert age_years(text) == years
+
+
+def test_great_ages_are_one(tmp_path: Path):
+    write_ct_series(body_image(), tmp_path, replace(PATIENT, age_years=97.0), SERIES)
+    assert Ingest(convert=ConvertSettings(patient_age="years"))(tmp_path).acquisition["age_years"] == 90
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ class ConvertSettings(Section):
         description="A tilted gantry: shift each slice within its plane into an orthogonal grid by linear "
         "interpolation (flagged), or exclude the scan.",
     )
+    patient_age: Literal["drop", "bands", "years"] = Field(
+        "drop",
+        description="Whether the age at the scan may leave the header for the scan's JSON file: not at all, as the "
+        "lower end of its band of five years, or in years; 90 and above are 90 in either case.",
+    )
+    patient_sex: Literal["drop", "keep"] = Field(
+        "drop", description="Whether the sex may leave the header for the scan's JSON file."
+    )
     maximum_megavoxels: float = Field(
         1000.0, gt=0, le=20_000, description="A volume with more voxels than this is refused. [million voxels]"
     )

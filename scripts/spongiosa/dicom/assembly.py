@@ -21,7 +21,7 @@ from spongiosa.dicom.defects import (
 from spongiosa.dicom.headers import FrameHeader, quiet_readers
 from spongiosa.dicom.index import find_series
 from spongiosa.dicom.pixels import FrameReader, UndecodableFrame, hounsfield, signal
-from spongiosa.dicom.privacy import LOSSY_SYNTAXES, acquisition_fields
+from spongiosa.dicom.privacy import LOSSY_SYNTAXES, acquisition_fields, personal_fields
 from spongiosa.dicom.regrid import fill_gaps, resample_planes, shift_planes
 from spongiosa.dicom.sources import Source, list_sources
 from spongiosa.dicom.stack import Stack, stack_frames
@@ -114,6 +114,7 @@ def assemble_frames(
         voxels = _stored_compactly(voxels, modality)
     volume = _on_regular_grid(stack, plan, voxels, float(AIR_HU) if modality.upper() == "CT" else 0.0)
     acquisition = acquisition_fields(stack.first) | _spacing_fields(volume.geometry.spacing_mm)
+    acquisition |= personal_fields(stack.first, settings)
     if acquisition["slice_thickness_mm"] is None:
         acquisition["slice_thickness_mm"] = stack.first.slice_thickness_mm
     flags = list(plan.flags)

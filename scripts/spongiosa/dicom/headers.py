@@ -35,7 +35,6 @@ ELEMENTS: Final[dict[str, Kind]] = {
     "PatientBirthDate": "text",
     "PatientSex": "text",
     "PatientAge": "text",
-    "StudyDate": "text",
     "ContrastBolusAgent": "text",
     "BodyPartExamined": "text",
     "ScanningSequence": "text",

@@ -1,16 +1,23 @@
 """What may leave a DICOM header: numbers in a plausible range, and texts that are known technical tokens.
 
 Free text is never passed on, whatever element it stands in: a kernel, a manufacturer or a body part counts only when it
-is one of the known ones.  Names, dates, identifiers and UIDs have no way through this module.
+is one of the known ones.  Names, dates, identifiers and UIDs have no way through this module; age and
+sex only where the configuration says so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from spongiosa.config.convert import ConvertSettings
 from spongiosa.dicom.headers import FrameHeader
 from spongiosa.dicom.kernels import kernel_class, known_kernel
+
+AGE_BAND_YEARS: Final = 5
+OLDEST_AGE_YEARS: Final = 90
+"""Ages above 89 identify: 45 CFR 164.514(b)(2)(i)(C) has them joined into one category."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -142,6 +149,28 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "flip_angle_degrees": ("FlipAngle", _bounded(0, 360)),
     "magnetic_field_strength_t": ("MagneticFieldStrength", _bounded(0, 25)),
 }
+
+
+def personal_fields(header: FrameHeader, settings: ConvertSettings) -> dict[str, Any]:
+    """Age and sex as far as the configuration lets them pass; nothing by default."""
+    fields: dict[str, Any] = {}
+    if settings.patient_age != "drop":
+        age = age_years(header.technical.get("PatientAge"))
+        band = 1 if settings.patient_age == "years" else AGE_BAND_YEARS
+        fields["age_years"] = None if age is None else min(age // band * band, OLDEST_AGE_YEARS)
+    if settings.patient_sex == "keep":
+        fields["sex"] = _one_of(frozenset({"F", "M", "O"}))(header.technical.get("PatientSex"))
+    return fields
+
+
+def age_years(text: Any) -> int | None:
+    """Whole years of an age string such as `061Y` or `030M` (PS3.5, 6.2, VR AS); None for any other text."""
+    match = re.fullmatch(r"(\d{3})([DWMY])", str(text or "").strip())
+    if match is None:
+        return None
+    per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]]
+    years = int(int(match[1]) / per_year)
+    return years if years <= 120 else None
 
 
 def acquisition_fields(header: FrameHeader) -> dict[str, Any]:
