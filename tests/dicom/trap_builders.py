@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from spongiosa.synthetic.dicom_writer import (
     PixelStorage,
@@ -288,6 +288,29 @@ def no_preamble(folder: Path) -> Path:
         del dataset.file_meta
         dataset.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
     return folder
+
+
+def deflated(folder: Path) -> Path:
+    for path in ct_series(folder).iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.save_as(path)
+    return folder
+
+
+def implicit_called_explicit(folder: Path) -> Path:
+    """Some converters forget to rewrite the transfer syntax in the meta header."""
+    for path in ct_series(folder, transfer_syntax=ImplicitVRLittleEndian).iterdir():
+        data = path.read_bytes()
+        syntax = b"UI\x12\x001.2.840.10008.1.2\0"
+        assert syntax in data
+        longer = data.replace(syntax, b"UI\x14\x001.2.840.10008.1.2.1\0", 1)
+        path.write_bytes(longer)
+    return folder
+
+
+def burned_in(folder: Path) -> Path:
+    return edited_series(lambda dataset, _number: setattr(dataset, "BurnedInAnnotation", "YES"))(folder)
 
 
 def big_endian(folder: Path) -> Path:

@@ -31,9 +31,13 @@ _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 def write_compressed_nifti(volume: Volume, path: Path) -> None:
     """Write `volume` as NIfTI-1 (`.nii.gz`), whole or not at all; equal volumes give equal bytes.
 
+    Boolean voxels become uint8.
+
     Raises `ValueError` for a type of voxels that NIfTI does not have.
     Source: NIfTI-1 data format (nifti1.h), methods 2 and 3; RFC 1952.
     """
+    if volume.voxels.dtype == np.bool_:
+        volume = Volume(volume.voxels.view(np.uint8), volume.geometry)
     header = nifti_header(volume)
     voxels = np.ascontiguousarray(volume.voxels, dtype=volume.voxels.dtype.newbyteorder("<"))
     data = voxels.reshape(-1).view(np.uint8).data
