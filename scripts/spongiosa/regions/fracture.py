@@ -36,8 +36,9 @@ class Deformity:
 def grade_deformities(heights: Sequence[BodyHeights | None], neighbours: int) -> list[Deformity | None]:
     """Deformity of each vertebra, given the heights in order; None where there is nothing to compare with.
 
-    Expected heights are the medians over up to `neighbours` complete vertebrae on each side.  A body is a crush when
-    its posterior height is lost too, a wedge when it lost most in front, biconcave when it lost most in the middle.
+    Expected heights are the medians over up to `neighbours` complete vertebrae on each side.  The loss in the middle
+    counts in posterior heights, because a normal middle is lower.  A body is a crush when its posterior height is lost
+    too, a wedge when it lost most in front, biconcave when it lost most in the middle.
     """
     return [_deformity(own, _expected(heights, index, neighbours)) for index, own in enumerate(heights)]
 
@@ -56,7 +57,10 @@ def _deformity(own: BodyHeights | None, expected: tuple[float, float, float] | N
     if own is None or expected is None:
         return None
     measured = (own.anterior_mm, own.middle_mm, own.posterior_mm)
-    anterior, middle, posterior = (1.0 - is_ / should for is_, should in zip(measured, expected, strict=True))
+    references = (expected[0], expected[2], expected[2])
+    anterior, middle, posterior = (
+        (should - is_) / reference for is_, should, reference in zip(measured, expected, references, strict=True)
+    )
     loss = max(anterior, middle, posterior)
     grade = sum(loss >= limit for limit in GRADE_LIMITS)
     if grade == 0:

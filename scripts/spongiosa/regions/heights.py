@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spongiosa.regions.body import VertebralBody
-from spongiosa.volume import FloatArray
+from spongiosa.regions.body import EndplateSurfaces, VertebralBody
 
-#: Half the width of the mid-sagittal strip in which heights are measured.  [mm]
-STRIP_HALF_WIDTH_MM = 4.0
+#: Half the width of the mid-sagittal strip in which the middle height is measured, and of that in which the rims are
+#: sought: the posterior wall is indented in the midline, where the rim is missing.  [mm]
+STRIP_HALF_WIDTH_MM, RIM_HALF_WIDTH_MM = 4.0, 10.0
 
-#: Where each height is taken, as fractions of the body's depth from its anterior edge.  The outermost twentieth is
-#: the rounded rim.
-ANTERIOR_BAND = (0.05, 0.15)
+#: The middle height is the mean over this share of the body's depth.
 MIDDLE_BAND = (0.42, 0.58)
-POSTERIOR_BAND = (0.85, 0.95)
+
+#: The rims are sought in this share of the depth at either end.
+RIM_SHARE = 0.25
+
+#: The rim of an endplate is the point that lies furthest towards the endplate and, this much weighed, towards the
+#: edge: enough that a concave or wedged endplate does not draw it inwards, little enough that a rounded edge does not
+#: draw it down.
+EDGE_WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
 class BodyHeights:
-    """Distances between the endplate surfaces along the superior axis in the mid-sagittal strip, and the depth.  [mm]
+    """Heights along the superior axis in the mid-sagittal strip, rim to rim in front and behind, and the depth.  [mm]
 
     After Genant et al., J Bone Miner Res 1993; 8: 1137-1148 (anterior, middle and posterior height).
     """
@@ -35,21 +41,23 @@ class BodyHeights:
 def measure_heights(body: VertebralBody) -> BodyHeights | None:
     """Heights of a body; None when its frame lies beside it."""
     surfaces = body.surfaces
-    strip = np.abs(surfaces.left_mm) <= STRIP_HALF_WIDTH_MM
-    heights = (surfaces.superior_mm - surfaces.inferior_mm)[:, strip]
-    occupied = np.flatnonzero(np.isfinite(heights).all(axis=1)) if strip.any() else np.empty(0, int)
-    if occupied.size < 3:
+    over_body = np.isfinite(surfaces.superior_mm) & np.isfinite(surfaces.inferior_mm)
+    middle_strip = over_body & (np.abs(surfaces.left_mm) <= STRIP_HALF_WIDTH_MM)
+    if not middle_strip.any():
         return None
     start, end = body.midline_edges_mm
-    depth_mm = end - start
-    share = (surfaces.posterior_mm[occupied] - start) / depth_mm
-    profile = np.median(heights[occupied], axis=1)
-    anterior, middle, posterior = (
-        _mean_in_band(share, profile, band) for band in (ANTERIOR_BAND, MIDDLE_BAND, POSTERIOR_BAND)
-    )
-    return BodyHeights(anterior, middle, posterior, depth_mm)
+    share = np.broadcast_to(((surfaces.posterior_mm - start) / (end - start))[:, None], over_body.shape)
+    in_middle = middle_strip & (share >= MIDDLE_BAND[0]) & (share <= MIDDLE_BAND[1])
+    rim_strip = over_body & (np.abs(surfaces.left_mm) <= RIM_HALF_WIDTH_MM)
+    in_front, behind = rim_strip & (share <= RIM_SHARE), rim_strip & (share >= 1.0 - RIM_SHARE)
+    if not (in_middle.any() and in_front.any() and behind.any()):
+        return None
+    middle = float(np.mean((surfaces.superior_mm - surfaces.inferior_mm)[in_middle]))
+    return BodyHeights(_rim_height(surfaces, in_front, -1.0), middle, _rim_height(surfaces, behind, 1.0), end - start)
 
 
-def _mean_in_band(share: FloatArray, profile: FloatArray, band: tuple[float, float]) -> float:
-    """Mean of the profile over a band, also where no grid point falls into it."""
-    return float(np.interp(np.linspace(*band, 9), share, profile).mean())
+def _rim_height(surfaces: EndplateSurfaces, where: NDArray[np.bool_], towards: float) -> float:
+    """Distance between the rims of both endplates at one end of the body (`towards` -1 anterior, +1 posterior)."""
+    edge = EDGE_WEIGHT * towards * np.broadcast_to(surfaces.posterior_mm[:, None], where.shape)[where]
+    superior, inferior = surfaces.superior_mm[where], surfaces.inferior_mm[where]
+    return float(superior[(superior + edge).argmax()] - inferior[(edge - inferior).argmax()])
