@@ -91,7 +91,7 @@ def build_patient(parameters: PatientParameters, seed: int) -> SyntheticPatient:
             raise ValueError(
                 f"{parameter} names {', '.join(sorted(unknown))}; this spine has {', '.join(curve.levels)}"
             )
-    trunk = Trunk.of(p)
+    trunk = Trunk.of(p, streams[7])
     bodies = {k: fractured_body(body_shape(k, curve.sizes[k]), k, p.variants) for k in curve.levels}
     sacrum = pelvis.sacral_body(scale)
     surroundings: list[Structure] = [

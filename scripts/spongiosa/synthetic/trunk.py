@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.sampling import PATIENT_FRAME, Box, Canvas, Floats
+from spongiosa.synthetic.texture import noise_at
 
 _SKIN_MM = 1.8
 _EXPONENT = 2.5
@@ -29,11 +33,12 @@ class Trunk:
     scale: float
     bmi_kg_m2: float
     wall_mm: float = 13.0
+    texture_seed: int = 0
 
     @classmethod
-    def of(cls, parameters: PatientParameters) -> Trunk:
+    def of(cls, parameters: PatientParameters, texture_seed: int = 0) -> Trunk:
         """The trunk of a patient of this stature and body mass index."""
-        return cls(parameters.stature_m / 1.70, parameters.bmi_kg_m2)
+        return cls(parameters.stature_m / 1.70, parameters.bmi_kg_m2, texture_seed=texture_seed)
 
     @property
     def subcutaneous_mm(self) -> float:
@@ -47,11 +52,18 @@ class Trunk:
 
     def half_axes(self, z: Floats) -> tuple[Floats, Floats]:
         """Half width and half depth of the skin at heights z, mm."""
-        heights = _HEIGHTS * self.scale
+        heights, widths, depths = self._profile
+        return np.interp(z, heights, widths).astype(np.float32), np.interp(z, heights, depths).astype(np.float32)
+
+    @cached_property
+    def _profile(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Heights 5 mm apart with the half axes there, the corners of the table rounded over some 40 mm."""
         excess = self.bmi_kg_m2 - 25.0
-        width = np.interp(z, heights, _HALF_WIDTHS * self.scale + _WIDTH_GAIN * excess)
-        depth = np.interp(z, heights, _HALF_DEPTHS * self.scale + _DEPTH_GAIN * excess)
-        return width.astype(np.float32), depth.astype(np.float32)
+        heights = np.arange(_HEIGHTS[0] - 60.0, _HEIGHTS[-1] + 60.0, 5.0) * self.scale
+        widths = np.interp(heights, _HEIGHTS * self.scale, _HALF_WIDTHS * self.scale + _WIDTH_GAIN * excess)
+        depths = np.interp(heights, _HEIGHTS * self.scale, _HALF_DEPTHS * self.scale + _DEPTH_GAIN * excess)
+        smooth_widths, smooth_depths = (ndimage.gaussian_filter1d(h, 5.0, mode="nearest") for h in (widths, depths))
+        return heights, smooth_widths, smooth_depths
 
     def depth(self, x: Floats, y: Floats, z: Floats) -> Floats:
         """Signed distance to the skin along the ray to the middle of the section, mm, negative inside."""
@@ -76,7 +88,7 @@ class Trunk:
         return self.depth(x, y, z) + np.float32(_SKIN_MM) + self.subcutaneous_at(y)
 
     def paint(self, canvas: Canvas, tissues: Palette) -> None:
-        """Skin, fat, wall and visceral fat."""
+        """Skin, fat, wall, and inside it fat with strands of vessels and mesentery."""
         skin, fat, muscle = (np.float32(tissues.value(name)) for name in ("skin", "fat", "muscle"))
         top, bottom = float(_HEIGHTS[-1] * self.scale + 60.0), float(_HEIGHTS[0] * self.scale - 120.0)
         width, half_depth = (float(h.max()) for h in self.half_axes(np.linspace(bottom, top, 50)))
@@ -89,7 +101,11 @@ class Trunk:
             distance += self.subcutaneous_at(window.v)
             value += window.coverage(distance) * (muscle - fat)
             distance += np.float32(self.wall_mm)
-            value += window.coverage(distance) * (fat - muscle)
+            inside = window.coverage(distance)
+            value += inside * (fat - muscle)
+            deep = inside == 1.0
+            strands = noise_at(window.u[deep], window.v[deep], window.w[deep], 3.5, self.texture_seed) - np.float32(1.1)
+            value[deep] += np.clip(strands * np.float32(1.5), 0.0, 0.85) * (muscle - fat)
             canvas.paint(place, outer, value)
 
 
