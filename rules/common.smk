@@ -39,6 +39,16 @@ MEMORY_MB = {
     "render_report": 2000,
 }
 
+# Time of one scan of 512 x 512 x 250 voxels on a core of a busy machine; see docs/cluster.md. [s]
+SECONDS_PER_SCAN = {
+    "index_series": 10,
+    "convert_scan": 20,
+    "localise_vertebrae": 120,
+    "mask_regions": 30,
+    "extract_density": 10,
+    "draw_review": 20,
+}
+
 try:
     CONFIGURATION = load_configuration(config)
     if workflow.is_main_process:
@@ -104,6 +114,11 @@ def scans_of(stage):
 def memory_for(stage):
     """Memory that grows with the attempt, so that a job killed for memory is given more. [MB]"""
     return lambda wildcards, attempt: MEMORY_MB[stage] * attempt
+
+
+def minutes_for(stage):
+    """Time limit of a unit's job, at least 20 min; it grows with the attempt. [min]"""
+    return lambda wildcards, attempt: attempt * max(20, PLAN.scan_count(wildcards.unit) * SECONDS_PER_SCAN[stage] // 60)
 
 
 def of_all_units(table):

@@ -11,6 +11,7 @@ rule index_series:
     threads: 1
     resources:
         mem_mb=memory_for("index_series"),
+        runtime=minutes_for("index_series"),
     params:
         settings=section("series"),
         code=code_hash("index_series"),
@@ -35,6 +36,7 @@ rule convert_scan:
     threads: 1
     resources:
         mem_mb=memory_for("convert_scan"),
+        runtime=minutes_for("convert_scan"),
     params:
         settings=section("series", "convert"),
         code=code_hash("convert_scan"),

@@ -12,6 +12,7 @@ rule localise_vertebrae:
     threads: 1
     resources:
         mem_mb=memory_for("localise_vertebrae"),
+        runtime=minutes_for("localise_vertebrae"),
     params:
         settings=section("localise"),
         code=code_hash("localise_vertebrae"),

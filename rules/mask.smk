@@ -13,6 +13,7 @@ rule mask_regions:
     threads: 1
     resources:
         mem_mb=memory_for("mask_regions"),
+        runtime=minutes_for("mask_regions"),
     params:
         settings=section("regions"),
         code=code_hash("mask_regions"),

@@ -13,6 +13,7 @@ rule extract_density:
     threads: 1
     resources:
         mem_mb=memory_for("extract_density"),
+        runtime=minutes_for("extract_density"),
     params:
         settings=section("calibration", "extract"),
         code=code_hash("extract_density"),

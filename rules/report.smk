@@ -12,6 +12,7 @@ rule draw_review:
     threads: 1
     resources:
         mem_mb=memory_for("draw_review"),
+        runtime=minutes_for("draw_review"),
     params:
         settings=section("review"),
         code=code_hash("draw_review"),

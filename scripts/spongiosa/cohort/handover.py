@@ -56,6 +56,9 @@ class RecordedPlan:
     def units(self) -> list[str]:
         return [name for name in self._lines if name != "cohort"]
 
+    def scan_count(self, unit: str) -> int:
+        return len(json.loads(self._lines[unit]))
+
     def scans_for_stage(self, unit: str, stage: str) -> list[dict[str, Any]]:
         return scans_for_stage(json.loads(self._lines[unit]), stage)
 

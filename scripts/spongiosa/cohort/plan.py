@@ -67,6 +67,10 @@ class CohortPlan:
     def units(self) -> list[str]:
         return list(self.scans_of_unit)
 
+    def scan_count(self, unit: str) -> int:
+        """How many scans a unit has."""
+        return len(self.scans_of_unit[unit])
+
     def scans_for_stage(self, unit: str, stage: str) -> list[dict[str, Any]]:
         """What a stage may know of the scans of a unit."""
         return scans_for_stage(self.scans_of_unit[unit], stage)
