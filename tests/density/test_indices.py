@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.density.indices import INDICES, derive_indices, joined_patients
 
