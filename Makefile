@@ -26,7 +26,10 @@ demo: env  ## a synthetic cohort of 16 patients, from DICOM to the report
 	$(BIN)/python -m spongiosa.report.headline demo/results
 
 test: env lint  ## everything: style, types and the whole test suite
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
+	$(BIN)/python -m pytest -n $(CORES) --dist loadscope -m "not slow"
+
+test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM where root, slurm-wlm and munge are there
+	$(BIN)/python -m pytest -m slow
 
 quicktest: env  ## the tests that take seconds
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow and not workflow and not browser"

@@ -62,7 +62,7 @@ class Reformat:
 
     def _nearest(self, volume: Volume) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         voxels = np.rint(volume.geometry.indices_zyx(self.points_mm)).astype(np.int64)
-        is_inside = ((voxels >= 0) & (voxels < volume.geometry.shape)).all(axis=-1)
+        is_inside = np.asarray(np.all((voxels >= 0) & (voxels < volume.geometry.shape), axis=-1), dtype=np.bool_)
         return np.clip(voxels, 0, np.array(volume.geometry.shape) - 1), is_inside
 
 

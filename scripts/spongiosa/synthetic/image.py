@@ -24,4 +24,5 @@ class SyntheticImage:
     def points_mm(self, indices_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
         """LPS positions, shape (n, 3) as (x, y, z), of continuous voxel indices of shape (n, 3) as (z, y, x)."""
         steps = self.direction * np.asarray(self.spacing_mm)
-        return np.asarray(indices_zyx, dtype=np.float64)[:, ::-1] @ steps.T + np.asarray(self.origin_mm)
+        points: NDArray[np.float64] = np.asarray(indices_zyx)[:, ::-1] @ steps.T + np.asarray(self.origin_mm)
+        return points
