@@ -26,11 +26,12 @@ from spongiosa.provenance import read_run_versions, changed_versions, package_ve
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-# Memory that a job of a stage asks for at its first attempt. [MB]
+# Memory that a job asks for at its first attempt: scans of 512 x 512 x 300 voxels by the model that docs/cluster.md
+# gives, and 500 MB for Snakemake's own processes. [MB]
 MEMORY_MB = {
     "index_series": 1000,
-    "convert_scan": 2000,
-    "localise_vertebrae": 3000,
+    "convert_scan": 2500,
+    "localise_vertebrae": 2000,
     "mask_regions": 2000,
     "extract_density": 2000,
     "draw_review": 2000,
@@ -112,8 +113,8 @@ def scans_of(stage):
 
 
 def memory_for(stage):
-    """Memory that grows with the attempt, so that a job killed for memory is given more. [MB]"""
-    return lambda wildcards, attempt: MEMORY_MB[stage] * attempt
+    """Memory of a job; one that was killed for it is given three times as much at its second and last try. [MB]"""
+    return lambda wildcards, attempt: MEMORY_MB[stage] * (1 if attempt == 1 else 3)
 
 
 def minutes_for(stage):
