@@ -31,7 +31,7 @@ def test_an_unexpected_exception_fails_one_patient_and_the_exit_status(project):
     project.edit("scripts/extract_density.py", planted, PLANT)
     mended = project.run()
     assert mended.exit_status == 0, mended.output
-    assert mended.computed["extract_density"] == ["P2"]
+    assert sorted(mended.computed["extract_density"]) == ["P1", "P2", "P3"], "the stage has other code for everyone"
 
 
 def test_a_patient_that_kills_its_process_is_passed_over_after_two_tries(project):
