@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from spongiosa.provenance import file_digest
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -39,3 +41,15 @@ def slurm(tmp_path_factory):
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def result_digests():
+    """A function: path below the results -> hash, of all files that must not depend on how the run went."""
+
+    def digests(project) -> dict[str, str]:
+        folders = (project.results / "cohort", project.results / "studies")
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(project.results).as_posix(): file_digest(path) for path in files}
+
+    return digests

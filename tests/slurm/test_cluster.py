@@ -9,8 +9,6 @@ import time
 
 import pytest
 
-from spongiosa.provenance import file_digest
-
 pytestmark = [pytest.mark.slurm, pytest.mark.workflow, pytest.mark.slow]
 
 #: What differs from profiles/slurm on a SLURM without accounting, and for jobs of seconds.
@@ -42,12 +40,6 @@ def forget_results(project):
     shutil.rmtree(project.folder / ".snakemake")
 
 
-def result_digests(project):
-    folders = (project.results / "cohort", project.results / "studies")
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(project.results).as_posix(): file_digest(path) for path in files}
-
-
 def cancel_a_job_of(slurm, rule, controller, seconds=240):
     """Wait for a running job of the rule and cancel it."""
     end = time.monotonic() + seconds
@@ -61,7 +53,7 @@ def cancel_a_job_of(slurm, rule, controller, seconds=240):
     return None
 
 
-def test_a_cohort_through_sbatch_with_a_cancelled_job_equals_the_local_run(slurm, project):
+def test_a_cohort_through_sbatch_with_a_cancelled_job_equals_the_local_run(slurm, project, result_digests):
     local = result_digests(project)
     assert len(local) > 10
     forget_results(project)
@@ -78,7 +70,7 @@ def test_a_cohort_through_sbatch_with_a_cancelled_job_equals_the_local_run(slurm
     assert result_digests(project) == local
 
 
-def test_a_killed_controller_is_resumed_while_its_jobs_still_run(slurm, project):
+def test_a_killed_controller_is_resumed_while_its_jobs_still_run(slurm, project, result_digests):
     local = result_digests(project)
     forget_results(project)
     controller = start_on_cluster(project)
