@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spongiosa.synthetic.palette import Palette
 from spongiosa.synthetic.sampling import Canvas, Window
-from spongiosa.synthetic.shapes import Bar
+from spongiosa.synthetic.shapes import Bar, point_of
 from spongiosa.synthetic.structures import Structure, chain, chain_windows
 from spongiosa.synthetic.variants import PedicleScrew, Rod, Variant
 from spongiosa.synthetic.vertebra import Vertebra
@@ -96,8 +96,8 @@ def implant_structures(
         structures.append(TissueChain([_shaft(screw, screw.diameter_mm / 2.0)], "titanium"))
         head, behind = screw.head_mm, screw.head_mm - screw.direction * 8.0
         near = screw.entry_mm - screw.direction * 1.0
-        neck = Bar(_tuple(near), _tuple(head), screw.diameter_mm / 2.0, screw.diameter_mm / 2.0)
-        tulip = Bar(_tuple(head), _tuple(behind), _HEAD_RADIUS_MM, _HEAD_RADIUS_MM)
+        neck = Bar(point_of(near), point_of(head), screw.diameter_mm / 2.0, screw.diameter_mm / 2.0)
+        tulip = Bar(point_of(head), point_of(behind), _HEAD_RADIUS_MM, _HEAD_RADIUS_MM)
         structures.append(TissueChain([neck, tulip], "titanium"))
     for rod in (x for x in variants if isinstance(x, Rod)):
         structures.append(TissueChain(_rod_bars(rod, screws, levels), "titanium"))
@@ -107,7 +107,7 @@ def implant_structures(
 def _shaft(screw: PlacedScrew, radius_mm: float) -> Bar:
     """A blunt cylinder nearly as long as the screw, its round end at the tip."""
     tip = screw.tip_mm - screw.direction * radius_mm
-    return Bar(_tuple(screw.entry_mm), _tuple(tip), radius_mm, radius_mm)
+    return Bar(point_of(screw.entry_mm), point_of(tip), radius_mm, radius_mm)
 
 
 def _rod_bars(rod: Rod, screws: list[PlacedScrew], levels: tuple[str, ...]) -> list[Bar]:
@@ -120,7 +120,7 @@ def _rod_bars(rod: Rod, screws: list[PlacedScrew], levels: tuple[str, ...]) -> l
         )
     over_top = heads[0] + (heads[0] - heads[1]) / np.linalg.norm(heads[0] - heads[1]) * 12.0
     under = heads[-1] + (heads[-1] - heads[-2]) / np.linalg.norm(heads[-1] - heads[-2]) * 12.0
-    points = [_tuple(p) for p in (over_top, *heads, under)]
+    points = [point_of(p) for p in (over_top, *heads, under)]
     return chain(points, [(rod.diameter_mm / 2.0,) * 2] * len(points))
 
 
@@ -137,7 +137,3 @@ class TissueChain:
         for window, place, distance in chain_windows(canvas, self.bars, fine=True):
             coverage = window.coverage(distance)
             canvas.paint(place, coverage, coverage * value)
-
-
-def _tuple(point: NDArray[np.float64]) -> tuple[float, float, float]:
-    return float(point[0]), float(point[1]), float(point[2])

@@ -16,7 +16,7 @@ from spongiosa.synthetic.parameters import Kernel
 class KernelModel:
     """A reconstruction kernel: modulation transfer exp(-(f / f0)^2) (1 + boost (f / f1)^2 exp(-(f / f1)^2)), f per mm.
 
-    `noise_peak` is where the noise power spectrum, ramp times squared transfer, is largest for the plain kernel.
+    The noise power spectrum is the ramp times the squared transfer.
     """
 
     cut_per_mm: float

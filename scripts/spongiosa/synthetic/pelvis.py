@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spongiosa.synthetic.morphometry import SACRAL_SEGMENTS
 from spongiosa.synthetic.sampling import Frame
-from spongiosa.synthetic.shapes import Bar, Ellipsoid, Solid
+from spongiosa.synthetic.shapes import Bar, Ellipsoid, Solid, point_of
 from spongiosa.synthetic.structures import BonePlate, Mixture, SoftBody
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
@@ -43,7 +43,7 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
         ends = frames[k].origin_mm + np.outer([0.5, -0.5], frames[k].axes[:, 2] * height * 0.9)
         start, end = first.to_local(ends)
         following = SACRAL_SEGMENTS[min(k + 1, 4)][1] / SACRAL_SEGMENTS[k][1]
-        solids.append(Bar(_tuple(start), _tuple(end), width / 2.0, depth / 2.0, taper=following))
+        solids.append(Bar(point_of(start), point_of(end), width / 2.0, depth / 2.0, taper=following))
     s2, s3 = (first.to_local(frames[k].origin_mm[None])[0] for k in (1, 2))
     for sign in _SIDES:
         local = [
@@ -68,9 +68,9 @@ def sacral_arch(frames: tuple[Frame, ...], scale: float) -> list[Solid]:
                 )
             )
     roof = first.to_local(np.array([f.to_lps(np.array([[0.0, scale * 25.0, 0.0]]))[0] for f in frames[1:4]]))
-    solids.append(Bar((0.0, scale * 33.0, scale * -12.0), _tuple(roof[0]), scale * 16.0, scale * 3.5))
-    solids.append(Bar(_tuple(roof[0]), _tuple(roof[1]), scale * 16.0, scale * 3.5, taper=0.7))
-    solids.append(Bar((0.0, scale * 37.0, scale * -8.0), _tuple(roof[0] + np.array([0, 6.0, 0])), 3.0, scale * 7.0))
+    solids.append(Bar((0.0, scale * 33.0, scale * -12.0), point_of(roof[0]), scale * 16.0, scale * 3.5))
+    solids.append(Bar(point_of(roof[0]), point_of(roof[1]), scale * 16.0, scale * 3.5, taper=0.7))
+    solids.append(Bar((0.0, scale * 37.0, scale * -8.0), point_of(roof[0] + np.array([0, 6.0, 0])), 3.0, scale * 7.0))
     return solids
 
 
@@ -92,22 +92,22 @@ def iliac_wings(centre_of_s1: NDArray[np.float64], scale: float, density_mg_cm3:
         base, crest = (_resampled(points) * mirror + centre_of_s1 for points in (_BASE, _CREST))
         along = np.gradient(crest, axis=0)
         solids: list[Solid] = [
-            Bar(_tuple(low), _tuple(high), 11.0 * scale, 3.4 * scale, _tuple(side))
+            Bar(point_of(low), point_of(high), 11.0 * scale, 3.4 * scale, point_of(side))
             for low, high, side in zip(base, crest, along, strict=True)
         ]
-        solids.extend(Bar(_tuple(a), _tuple(b), 5.5 * scale, 5.5 * scale) for a, b in pairwise(crest[::2]))
+        solids.extend(Bar(point_of(a), point_of(b), 5.5 * scale, 5.5 * scale) for a, b in pairwise(crest[::2]))
         # the auricular part behind the sacroiliac joint
         joint = centre_of_s1 + mirror * np.array([[61.0, 38.0, -18.0], [66.0, 4.0, -18.0]])
-        solids.append(Bar(_tuple(joint[0]), _tuple(joint[1]), 20.0 * scale, 6.5 * scale, (0.0, 0.0, 1.0)))
+        solids.append(Bar(point_of(joint[0]), point_of(joint[1]), 20.0 * scale, 6.5 * scale, (0.0, 0.0, 1.0)))
         head = centre_of_s1 + mirror * np.array([88.0, -24.0, -104.0])
         pillar = Bar(
-            _tuple(base[_SHEET_BARS // 2 + 1]),
-            _tuple(head + np.array([sign * 6.0, 0, 22.0])),
+            point_of(base[_SHEET_BARS // 2 + 1]),
+            point_of(head + np.array([sign * 6.0, 0, 22.0])),
             20.0 * scale,
             12.0 * scale,
         )
         plates.append(BonePlate([*solids, pillar], 1.8, density_mg_cm3, 0.6))
-        plates.append(BonePlate([Ellipsoid(_tuple(head), (23.0 * scale,) * 3)], 1.2, density_mg_cm3 * 2.0, 0.6))
+        plates.append(BonePlate([Ellipsoid(point_of(head), (23.0 * scale,) * 3)], 1.2, density_mg_cm3 * 2.0, 0.6))
     return plates
 
 
@@ -115,10 +115,6 @@ def _resampled(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Evenly spread points along a control polygon, shape (17, 3)."""
     old, new = np.linspace(0.0, 1.0, len(points)), np.linspace(0.0, 1.0, _SHEET_BARS)
     return np.column_stack([np.interp(new, old, points[:, k]) for k in range(3)])
-
-
-def _tuple(point: NDArray[np.float64]) -> tuple[float, float, float]:
-    return float(point[0]), float(point[1]), float(point[2])
 
 
 def sacral_disc_remnants(frames: tuple[Frame, ...], scale: float) -> list[SoftBody]:

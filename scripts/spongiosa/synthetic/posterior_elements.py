@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.synthetic.morphometry import VertebraDimensions
-from spongiosa.synthetic.shapes import Bar
+from spongiosa.synthetic.shapes import Bar, point_of
 from spongiosa.synthetic.vertebra_shape import BodyShape
 
 Side = str
@@ -68,7 +68,7 @@ def posterior_elements(level: str, size: VertebraDimensions, body: BodyShape) ->
         sign = 1.0 if side == "left" else -1.0
         front = axis.isthmus_mm + axis.direction * (axis.length_mm / 2.0 + 4.0)
         back = axis.isthmus_mm - axis.direction * (axis.length_mm / 2.0)
-        bars.append(Bar(_tuple(back), _tuple(front), axis.half_width_mm, axis.half_height_mm))
+        bars.append(Bar(point_of(back), point_of(front), axis.half_width_mm, axis.half_height_mm))
         arch = _lumbar_arch if level.startswith("L") else _thoracic_arch
         bars.extend(arch(level, size, axis, sign, roof))
     bars.append(_spinous_process(level, size, roof))
@@ -161,7 +161,3 @@ def _spinous_process(level: str, size: VertebraDimensions, roof: float) -> Bar:
         tall, thick = 0.23 * size.posterior_height_mm, 2.8
     end = (0.0, roof + size.spinous_length_mm - tall * 0.6, start_w + drop)
     return Bar((0.0, roof + 4.0, start_w), end, thick, tall, (1.0, 0.0, 0.0), 0.95)
-
-
-def _tuple(point: NDArray[np.float64]) -> tuple[float, float, float]:
-    return float(point[0]), float(point[1]), float(point[2])

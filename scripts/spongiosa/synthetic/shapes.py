@@ -14,6 +14,11 @@ FAR_MM = np.float32(1e3)
 """Distance given to samples that a structure was not evaluated for."""
 
 
+def point_of(position: NDArray[np.float64]) -> tuple[float, float, float]:
+    """A position, shape (3,), as the corner of a solid."""
+    return float(position[0]), float(position[1]), float(position[2])
+
+
 def smooth_union(first: Floats, second: Floats, blend_mm: float) -> Floats:
     """Union of two solids whose meeting edge is filleted over `blend_mm`.
 
