@@ -16,6 +16,8 @@ from spongiosa.volume import Volume, bounding_box
 #: Distance of the centres of adjacent vertebrae, mm, from the smallest adult to a tall one with margin for fractures.
 THORACIC_PITCH_MM = (12.0, 45.0)
 LUMBAR_PITCH_MM = (18.0, 52.0)
+#: The label 26 may hold the first sacral segment or the whole sacrum.
+SACRAL_PITCH_MM = (18.0, 85.0)
 #: HU above which a voxel counts as bone, and the least share of a vertebra that is.
 BONE_HU = 150
 MINIMAL_BONE_SHARE = 0.10
@@ -37,6 +39,13 @@ def steps_between(upper: int, lower: int) -> int:
     return ranks.index(Level(lower)) - ranks.index(Level(upper))
 
 
+def _pitch_limits_mm(lower: int) -> tuple[float, float]:
+    """Least and largest distance of a vertebra from the one above it."""
+    if lower == Level.S1:
+        return SACRAL_PITCH_MM
+    return LUMBAR_PITCH_MM if lower >= Level.L1 else THORACIC_PITCH_MM
+
+
 def check_order(centres: Mapping[int, FloatArray]) -> tuple[str, ...]:
     """Check labels against the places of their bodies' centres (LPS mm); returns flags for the scan.
 
@@ -55,7 +64,7 @@ def check_order(centres: Mapping[int, FloatArray]) -> tuple[str, ...]:
                 "map upside down?",
             )
         pitch = float(np.linalg.norm(centres[upper] - centres[lower])) / steps
-        lowest, highest = LUMBAR_PITCH_MM if lower >= Level.L1 else THORACIC_PITCH_MM
+        lowest, highest = _pitch_limits_mm(lower)
         if not lowest <= pitch <= highest:
             raise Excluded(
                 Reason.LABELS_IMPLAUSIBLE,

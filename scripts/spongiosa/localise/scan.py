@@ -17,14 +17,17 @@ def localise_scan(
     body_labels: Path | None = None,
     label_scheme: str | None = None,
 ) -> LocalisedSpine:
-    """Vertebrae, bodies and levels of a CT in HU; a label map given for the scan is used whatever the method.
+    """Vertebrae, bodies and levels of a CT in HU; a label map given for the scan is used whatever the method,
+    with the embedded localiser as a second opinion.
 
     Raises `Excluded` with the reason for which the scan cannot be localised.
     """
     if labels is not None:
         from spongiosa.localise.imported import import_labels
+        from spongiosa.localise.second_opinion import second_opinion, with_second_opinion
 
-        return import_labels(volume, labels, body_labels, label_scheme)
+        spine = import_labels(volume, labels, body_labels, label_scheme)
+        return with_second_opinion(spine, second_opinion(volume))
     if settings.method == "labels":
         raise Excluded(
             Reason.INPUT_MISSING,

@@ -1,0 +1,172 @@
+"""Spoiled label maps: none passes unnoticed beside the embedded localiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from spongiosa.anatomy.levels import Level
+from spongiosa.localise.imported import import_labels
+from spongiosa.localise.second_opinion import second_opinion, with_second_opinion
+from spongiosa.localise.spine import LocalisedSpine
+from spongiosa.outcome import Excluded, Reason
+from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
+from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.scanner import render_ct
+from spongiosa.volume import Geometry, Volume
+
+
+@pytest.fixture(scope="module")
+def scanned() -> tuple[Volume, Volume]:
+    """A scan and its true label map."""
+    scanner = ScannerParameters(
+        rows=256, columns=256, pixel_spacing_mm=1.3, slice_thickness_mm=3.0, slice_spacing_mm=3.0, cranial_level="T12"
+    )
+    rendered = render_ct(build_patient(PatientParameters(), seed=5), scanner, seed=5)
+    image = rendered.ct
+    geometry = Geometry(image.voxels.shape, image.spacing_mm, image.origin_mm, image.direction)
+    return Volume(image.voxels, geometry), Volume(rendered.vertebrae.voxels, geometry)
+
+
+@pytest.fixture(scope="module")
+def opinion(scanned) -> LocalisedSpine:
+    spine = second_opinion(scanned[0])
+    assert isinstance(spine, LocalisedSpine)
+    return spine
+
+
+def levels_moved(labels: np.ndarray) -> np.ndarray:
+    table = np.arange(256, dtype=np.uint8)
+    table[[19, 20, 21, 22, 23, 24]] = [18, 19, 20, 21, 22, 23]
+    table[26] = 0  # the whole sacrum would be too long for an L5, and be refused
+    return table[labels]
+
+
+def front_to_back(labels: np.ndarray) -> np.ndarray:
+    return labels[:, ::-1]
+
+
+def head_to_feet(labels: np.ndarray) -> np.ndarray:
+    return labels[::-1]
+
+
+def neighbours_mixed(labels: np.ndarray) -> np.ndarray:
+    """The lower half of L2 belongs to L3."""
+    mixed = labels.copy()
+    slices = np.flatnonzero((labels == Level.L2).any(axis=(1, 2)))
+    lower = slices[: len(slices) // 2]
+    mixed[lower] = np.where(labels[lower] == Level.L2, Level.L3, labels[lower])
+    return mixed
+
+
+def left_half_only(labels: np.ndarray) -> np.ndarray:
+    half = labels.copy()
+    half[:, :, : labels.shape[2] // 2] = 0
+    return half
+
+
+def in_fragments(labels: np.ndarray) -> np.ndarray:
+    broken = labels.copy()
+    broken[:, :, ::3] = 0
+    broken[:, ::3] = 0
+    return broken
+
+
+def moved_sideways(labels: np.ndarray) -> np.ndarray:
+    return np.roll(labels, 14, axis=2)  # 18 mm
+
+
+def moved_down(labels: np.ndarray) -> np.ndarray:
+    return np.roll(labels, -5, axis=0)  # 15 mm
+
+
+def a_level_skipped(labels: np.ndarray) -> np.ndarray:
+    """L3 to L5 called L4 to L6: the step from L2 to L4 is one vertebra high."""
+    table = np.arange(256, dtype=np.uint8)
+    table[[22, 23, 24]] = [23, 24, 25]
+    return table[labels]
+
+
+def a_level_twice(labels: np.ndarray) -> np.ndarray:
+    return np.where(labels == Level.L3, np.uint8(Level.L2), labels)
+
+
+def swollen(labels: np.ndarray) -> np.ndarray:
+    """Grown by 6 mm into the soft tissue."""
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=(3.0, 1.3, 1.3), return_indices=True)
+    return np.where(distance < 6.0, labels[tuple(nearest)], 0)
+
+
+def eroded(labels: np.ndarray) -> np.ndarray:
+    """The outer 4 mm are missing."""
+    return np.where(ndimage.distance_transform_edt(labels > 0, sampling=(3.0, 1.3, 1.3)) > 4.0, labels, 0)
+
+
+SPOILT: list[Callable[[np.ndarray], np.ndarray]] = [
+    levels_moved,
+    front_to_back,
+    head_to_feet,
+    neighbours_mixed,
+    left_half_only,
+    in_fragments,
+    moved_sideways,
+    moved_down,
+    a_level_skipped,
+    a_level_twice,
+    swollen,
+    eroded,
+]
+
+
+def imported(scanned, labels: np.ndarray, saved, opinion) -> LocalisedSpine:
+    path = saved(Volume(np.ascontiguousarray(labels).astype(np.uint8), scanned[1].geometry), "labels.nii.gz")
+    return with_second_opinion(import_labels(scanned[0], path, label_scheme="verse"), opinion)
+
+
+def is_noticed(spine: LocalisedSpine) -> bool:
+    """A flag on the scan, or on a vertebra that is in view as a whole."""
+    return bool(spine.description.flags) or any(
+        vertebra.flags for vertebra in spine.description.vertebrae if not vertebra.is_truncated
+    )
+
+
+def test_a_sound_map_agrees_and_carries_no_flag(scanned, saved, opinion):
+    spine = imported(scanned, scanned[1].voxels, saved, opinion)
+    assert not is_noticed(spine)
+    assert spine.description.gates["second_opinion"] == "ok"
+    assert spine.description.gates["second_opinion_dice"] > 0.85
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_spoilt_map_is_refused_or_flagged(scanned, saved, opinion, spoil):
+    try:
+        spine = imported(scanned, spoil(scanned[1].voxels), saved, opinion)
+    except Excluded as refusal:
+        assert refusal.reason in (Reason.LABELS_IMPLAUSIBLE, Reason.LABELS_OFF_GRID)
+    else:
+        assert is_noticed(spine)
+        assert spine.description.confidence < 0.9
+
+
+def test_a_map_one_level_off_is_a_conflict_that_asks_for_a_reader(scanned, saved, opinion):
+    spine = imported(scanned, levels_moved(scanned[1].voxels), saved, opinion)
+    assert "second_opinion_other_level" in spine.description.flags
+    assert all(vertebra.confidence <= 0.6 for vertebra in spine.description.vertebrae)
+
+
+def test_the_map_of_another_patient_is_noticed(scanned, saved, opinion):
+    """The same anatomy 90 mm aside, as from a scan with another origin."""
+    geometry = replace(scanned[1].geometry, origin_mm=tuple(v + 90.0 for v in scanned[1].geometry.origin_mm))
+    path = saved(Volume(scanned[1].voxels, geometry), "other.nii.gz")
+    with pytest.raises(Excluded) as refusal:
+        import_labels(scanned[0], path, label_scheme="verse")
+    assert refusal.value.reason is Reason.LABELS_OFF_GRID
+
+
+def test_a_second_opinion_that_says_nothing_is_recorded_with_its_reason(scanned, saved):
+    spine = imported(scanned, scanned[1].voxels, saved, Reason.NO_SPINE)
+    assert spine.description.gates["second_opinion"] == "no_spine"
