@@ -16,7 +16,7 @@ import pytest
 from pydicom.uid import JPEGLosslessSV1
 
 from spongiosa.config.series import SeriesSettings
-from spongiosa.dicom import elements
+from spongiosa.dicom import elements, isolated
 from spongiosa.dicom.elements import DamagedDicom, NotDicom, OtherEncoding, refuse_inflation, scan_elements
 from spongiosa.dicom.headers import read_header
 from spongiosa.dicom.isolated import DECODER, FrameRefused
@@ -139,6 +139,15 @@ def test_a_stream_that_kills_its_decoder_costs_one_frame(tmp_path: Path):
         DECODER.decode(b"\xff\xd8" + bytes(500), str(JPEGLosslessSV1), options)
     write_ct_series(body_image(), tmp_path / "sound", PATIENT, replace(SERIES, transfer_syntax=JPEGLosslessSV1))
     assert_same_voxels(Ingest()(tmp_path / "sound"), body_image())
+
+
+def test_a_stream_that_holds_its_decoder_up_ends_the_scan_at_once(tmp_path: Path, monkeypatch):
+    """No time at all is allowed here, so that every stream is too slow; one slice is tried, not twelve."""
+    monkeypatch.setattr(isolated, "FRAME_SECONDS", 0.0)
+    write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, transfer_syntax=JPEGLosslessSV1))
+    with pytest.raises(Excluded, match="given up") as caught:
+        Ingest()(tmp_path)
+    assert caught.value.reason is Reason.UNDECODABLE
 
 
 def test_links_in_circles_and_special_files_are_passed_over(tmp_path: Path):

@@ -20,6 +20,7 @@ from spongiosa.dicom.defects import (
 )
 from spongiosa.dicom.headers import FrameHeader, quiet_readers
 from spongiosa.dicom.index import find_series
+from spongiosa.dicom.isolated import FRAME_SECONDS, FrameHung
 from spongiosa.dicom.pixels import FrameReader, UndecodableFrame, hounsfield, signal
 from spongiosa.dicom.privacy import LOSSY_SYNTAXES, acquisition_fields, personal_fields
 from spongiosa.dicom.regrid import fill_gaps, resample_planes, shift_planes
@@ -140,7 +141,7 @@ def _spacing_fields(spacing_mm: tuple[float, float, float]) -> dict[str, float]:
 def _decode(stack: Stack, modality: str) -> tuple[NDArray[Any], list[int]]:
     """Voxels (planes, rows, columns), and the indices of the planes of which no image could be decoded.
 
-    Raises `Excluded(CONFLICTING_SLICES)` where different images lie at one position.
+    Raises `Excluded`: CONFLICTING_SLICES where different images lie at one position, UNDECODABLE where a decoder hangs.
     """
     first = stack.first
     assert first.rows and first.columns
@@ -157,6 +158,12 @@ def _decode(stack: Stack, modality: str) -> tuple[NDArray[Any], list[int]]:
                     stored = reader.stored_values(frame)
                 except UndecodableFrame:
                     continue
+                except FrameHung as hang:
+                    raise Excluded(
+                        Reason.UNDECODABLE,
+                        f"Decoding the slice at {stack.places([index])} was given up after {FRAME_SECONDS:g} s: its "
+                        "pixel data are damaged; copy the series again.",
+                    ) from hang
                 images.append(hounsfield(stored, frame) if is_ct else signal(stored, frame))
             if not images:
                 undecodable.append(index)

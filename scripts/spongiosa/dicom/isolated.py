@@ -23,6 +23,10 @@ class FrameRefused(Exception):
     """The frame could not be decoded, or its decoder crashed, hung or ran out of memory."""
 
 
+class FrameHung(Exception):
+    """The decoder took longer than `FRAME_SECONDS`: a second frame of the scan need not be tried."""
+
+
 class IsolatedDecoder:
     """Decodes frames one after the other; its process starts with the first frame and again after a crash.
 
@@ -34,7 +38,7 @@ class IsolatedDecoder:
         self._owner = os.getpid()
 
     def decode(self, compressed: bytes, transfer_syntax: str, options: dict[str, Any]) -> NDArray[Any]:
-        """Stored values, shape (rows, columns).  Raises `FrameRefused`."""
+        """Stored values, shape (rows, columns).  Raises `FrameRefused` and `FrameHung`."""
         message = json.dumps({"transfer_syntax": transfer_syntax, **options}).encode()
         deadline = time.monotonic() + FRAME_SECONDS
         try:
@@ -45,7 +49,10 @@ class IsolatedDecoder:
             process.stdin.flush()
             name, length = REPLY.unpack(self._read(REPLY.size, deadline))
             pixels = self._read(length, deadline)
-        except (OSError, EOFError, TimeoutError) as error:
+        except TimeoutError as error:
+            self._stop()
+            raise FrameHung from error
+        except (OSError, EOFError) as error:
             self._stop()
             raise FrameRefused from error
         if name == REFUSED:

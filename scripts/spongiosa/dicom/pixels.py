@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from spongiosa.dicom.codestream import stream_size
 from spongiosa.dicom.elements import refuse_inflation
 from spongiosa.dicom.headers import FrameHeader
-from spongiosa.dicom.isolated import DECODER
+from spongiosa.dicom.isolated import DECODER, FrameHung
 from spongiosa.dicom.sources import Source
 from spongiosa.volume import AIR_HU
 
@@ -41,7 +41,7 @@ class FrameReader:
         self._dataset: Dataset | None = None
 
     def stored_values(self, frame: FrameHeader) -> NDArray[Any]:
-        """Stored integers of one frame, shape (rows, columns).  Raises `UndecodableFrame`."""
+        """Stored integers of one frame, shape (rows, columns).  Raises `UndecodableFrame` and `FrameHung`."""
         try:
             if frame.pixel_offset is None:
                 values = self._of_other_encoding(frame)
@@ -49,6 +49,8 @@ class FrameReader:
                 values = _plain_values(frame)
             else:
                 values = self._of_compressed(frame)
+        except FrameHung:
+            raise
         except Exception as error:  # decoders raise nearly every type there is on damaged data
             raise UndecodableFrame from error
         if values.shape != (frame.rows, frame.columns):
