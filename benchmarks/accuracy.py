@@ -69,14 +69,10 @@ def main() -> None:
 def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of differences: of HU per region, and of anatomy per vertebra."""
     scan = render_ct(build_patient(case.patient, case.seed), case.scanner, case.seed)
-    ct, vertebrae, bodies = (_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / name for name in ("vertebrae.nii.gz", "bodies.nii.gz")]
-        write_volume(vertebrae, paths[0])
-        write_volume(bodies, paths[1])
-        found = localise_scan(ct, LocaliseSettings(), labels=paths[0], body_labels=paths[1], label_scheme="verse")
-    regions = place_regions(ct, vertebrae, bodies, found.description, SETTINGS)
-    rows = measure_regions(ct, regions, found.description, {}, CalibrationSettings(), ExtractSettings())
+    ct, vertebrae, bodies = (as_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
+    spine = localised(ct, vertebrae, bodies)
+    regions = place_regions(ct, vertebrae, bodies, spine, SETTINGS)
+    rows = measure_regions(ct, regions, spine, {}, CalibrationSettings(), ExtractSettings())
     common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
     # Every other level, in turn: its truth takes longer than its measurement.
     complete = set(scan.truth.complete_levels) & set(LEVELS[case.seed % 2 :: 2])
@@ -86,8 +82,8 @@ def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         for row in rows
         if row["level"] in complete
     ]  # fmt: skip
-    described = describe_vertebrae(ct, vertebrae, bodies, found.description, SETTINGS)
-    anatomy = [common | row for row in _anatomy(scan, vertebrae, bodies, found.description, described)]
+    described = describe_vertebrae(ct, vertebrae, bodies, spine, SETTINGS)
+    anatomy = [common | row for row in _anatomy(scan, vertebrae, bodies, spine, described)]
     return hu, anatomy
 
 
@@ -142,7 +138,18 @@ def _angle_deg(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(abs(one @ other), 0.0, 1.0))))
 
 
-def _volume(image: SyntheticImage) -> Volume:
+def localised(ct: Volume, vertebrae: Volume, bodies: Volume) -> SpineDescription:
+    """Levels and frames from the label maps, as a run finds them."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("vertebrae.nii.gz", "bodies.nii.gz")]
+        write_volume(vertebrae, paths[0])
+        write_volume(bodies, paths[1])
+        found = localise_scan(ct, LocaliseSettings(), labels=paths[0], body_labels=paths[1], label_scheme="verse")
+    return found.description
+
+
+def as_volume(image: SyntheticImage) -> Volume:
+    """An image of the generator as a volume of the library."""
     voxels = np.asarray(image.voxels)
     geometry = Geometry(voxels.shape, image.spacing_mm, image.origin_mm, np.asarray(image.direction))
     return Volume(voxels, geometry)
