@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -79,6 +79,21 @@ def roc_table(
             *footnotes.notes(),
         ),
     )
+
+
+def areas_in_words(table: TableExhibit, names: Mapping[str, str]) -> str:
+    """The AUCs of `roc_table` for a headline: "3D-HU 0.893 (0.852 to 0.934), HU ..."; "" where one has none.
+
+    `names` maps the columns wanted to the words for them, in the order of the sentence.
+    """
+    columns = ("auc_estimate", "auc_ci_low", "auc_ci_high")
+    found = {
+        str(marker): (float(estimate), float(low), float(high))
+        for marker, estimate, low, high in table.frame[["marker", *columns]].itertuples(index=False, name=None)
+    }
+    if any(math.isnan(found[column][0]) for column in names):
+        return ""
+    return ", ".join(f"{name} {estimate_interval(*found[column])}" for column, name in names.items())
 
 
 def roc_figure(

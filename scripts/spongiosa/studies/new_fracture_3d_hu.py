@@ -25,7 +25,7 @@ from spongiosa.statistics.selection import Selection, SelectionRule, select_mode
 from spongiosa.statistics.terms import Linear
 from spongiosa.studies.auc_comparison import auc_comparison_table
 from spongiosa.studies.correlations import Pair, correlation_table
-from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
+from spongiosa.studies.discrimination import Marker, areas_in_words, roc_figure, roc_table
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.regression_tables import selection_table
@@ -239,13 +239,10 @@ def _box_figure(frame: pd.DataFrame) -> FigureExhibit:
 
 def _headline(discrimination: TableExhibit, n: int, events: int) -> str:
     start = f"{events} new fractures in {n} patients ({percent(events / n)})"
-    texts = []
-    for marker, (_, row) in zip(MARKERS, discrimination.frame.iterrows(), strict=True):
-        if pd.isna(row["auc_estimate"]):
-            return f"{start}: no ROC analysis ({row['reason']})"
-        area = estimate_interval(float(row["auc_estimate"]), float(row["auc_ci_low"]), float(row["auc_ci_high"]))
-        texts.append(f"{marker.label} {area}")
-    return f"{start}: AUC of {', of '.join(texts)}."
+    areas = areas_in_words(discrimination, {marker.column: marker.label for marker in MARKERS})
+    return (
+        f"{start}: AUC of {areas}." if areas else f"{start}: no ROC analysis ({discrimination.frame['reason'].iloc[0]})"
+    )
 
 
 def _methods(settings: NewFractureSettings, seed: int) -> str:

@@ -15,7 +15,7 @@ from spongiosa.config.studies import ScrewLooseningQctSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report import figures, theme
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
-from spongiosa.report.formatting import estimate_interval, percent
+from spongiosa.report.formatting import percent
 from spongiosa.report.theme import GroupStyle
 from spongiosa.report.variables import Variable, demographic_variables, present
 from spongiosa.statistics.collinearity import Collinearity
@@ -24,7 +24,7 @@ from spongiosa.statistics.logistic import LogisticFit
 from spongiosa.statistics.selection import Selection, SelectionRule, fit_or_penalise, select_model
 from spongiosa.statistics.terms import Linear, build_design
 from spongiosa.studies.auc_comparison import auc_comparison_table
-from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
+from spongiosa.studies.discrimination import Marker, areas_in_words, roc_figure, roc_table
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, without_index
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.regression_tables import model_table, selection_table
@@ -112,7 +112,7 @@ def analyse(
     return StudyResult(
         name=NAME,
         title=TITLE,
-        headline=_headline(discrimination, markers, len(frame), int(event.sum())),
+        headline=_headline(discrimination, len(frame), int(event.sum())),
         methods=methods,
         tables=tables,
         figures=tuple(drawn),
@@ -204,16 +204,12 @@ def _box_figure(frame: pd.DataFrame) -> FigureExhibit:
     )
 
 
-def _headline(discrimination: TableExhibit, markers: list[Marker], n: int, events: int) -> str:
+def _headline(discrimination: TableExhibit, n: int, events: int) -> str:
     start = f"Loosening in {events} of {n} patients ({percent(events / n)})"
-    texts = []
-    for marker, (_, row) in zip(markers, discrimination.frame.iterrows(), strict=True):
-        if pd.isna(row["auc_estimate"]):
-            return f"{start}: no ROC analysis ({row['reason']})"
-        if marker.column in DENSITIES:
-            area = estimate_interval(float(row["auc_estimate"]), float(row["auc_ci_low"]), float(row["auc_ci_high"]))
-            texts.append(f"{DENSITIES[marker.column].partition(': ')[2]} {area}")
-    return f"{start}: AUC of vBMD in {', '.join(texts)}."
+    areas = areas_in_words(discrimination, {column: label.partition(": ")[2] for column, label in DENSITIES.items()})
+    if not areas:
+        return f"{start}: no ROC analysis ({discrimination.frame['reason'].iloc[0]})"
+    return f"{start}: AUC of vBMD in {areas}."
 
 
 def _methods(settings: ScrewLooseningQctSettings, seed: int) -> str:
