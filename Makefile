@@ -5,9 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+RESULTS ?= results
+SCANS ?= scans
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env demo test quicktest lint lock config clean
+.PHONY: help env demo test test-slow quicktest lint lock config clean status demo-studies gallery accuracy \
+  localiser-report fuzz reference
 
 help:  ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -33,6 +36,27 @@ test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM wher
 
 quicktest: env  ## the tests that take seconds
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow and not workflow and not browser"
+
+status: env  ## how far a run is: make status RESULTS=results
+	$(BIN)/python -m spongiosa.cohort.progress $(RESULTS)
+
+demo-studies: env  ## the reports of all studies on synthetic cohorts, from their tables alone
+	$(BIN)/python -m spongiosa.studies.preset_reports demo/studies
+
+gallery: env  ## a page with every variant of the synthetic patient
+	$(BIN)/python -m spongiosa.synthetic.gallery build/gallery.html
+
+accuracy: env  ## every region against the synthetic truth: docs/accuracy.md
+	$(BIN)/python benchmarks/accuracy.py --workers $(CORES)
+
+localiser-report: env  ## a page about a folder of scans: make localiser-report SCANS=folder
+	$(BIN)/python -m spongiosa.localise.report $(SCANS) build/localiser
+
+fuzz: env  ## 2,000 mutated files and 200 mutated folders through the ingest
+	$(BIN)/python -m tests.dicom.fuzz
+
+reference: env  ## compute the reference values of the statistics with R anew (installs R from Debian's packages)
+	PYTHON=$(BIN)/python tests/reference/make_reference.sh
 
 lint: env  ## style and types
 	$(BIN)/ruff check .
