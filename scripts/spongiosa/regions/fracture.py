@@ -14,6 +14,9 @@ from spongiosa.regions.heights import BodyHeights
 #: Source: Genant et al., J Bone Miner Res 1993; 8: 1137-1148 (mild 20-25 %, moderate 25-40 %, severe above 40 %).
 GRADE_LIMITS = (0.20, 0.25, 0.40)
 
+#: A body whose posterior height lost this share of the greatest loss is crushed.
+CRUSH_SHARE = 0.5
+
 
 class FractureType(StrEnum):
     """Which height is lost most."""
@@ -38,7 +41,7 @@ def grade_deformities(heights: Sequence[BodyHeights | None], neighbours: int) ->
 
     Expected heights are the medians over up to `neighbours` complete vertebrae on each side.  The loss in the middle
     counts in posterior heights, because a normal middle is lower.  A body is a crush when its posterior height is lost
-    too, a wedge when it lost most in front, biconcave when it lost most in the middle.
+    too (half of the greatest loss), a wedge when it lost most in front, biconcave when it lost most in the middle.
     """
     return [_deformity(own, _expected(heights, index, neighbours)) for index, own in enumerate(heights)]
 
@@ -65,6 +68,6 @@ def _deformity(own: BodyHeights | None, expected: tuple[float, float, float] | N
     grade = sum(loss >= limit for limit in GRADE_LIMITS)
     if grade == 0:
         return Deformity(FractureType.NONE, 0, loss)
-    if posterior >= GRADE_LIMITS[0]:
+    if posterior >= CRUSH_SHARE * loss:
         return Deformity(FractureType.CRUSH, grade, loss)
     return Deformity(FractureType.WEDGE if anterior >= middle else FractureType.BICONCAVE, grade, loss)

@@ -22,7 +22,7 @@ RIM_SHARE = 0.25
 #: The rim of an endplate is the point that lies furthest towards the endplate and, this much weighed, towards the
 #: edge: enough that a concave or wedged endplate does not draw it inwards, little enough that a rounded edge does not
 #: draw it down.
-EDGE_WEIGHT = 0.6
+EDGE_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)
