@@ -82,7 +82,7 @@ def _scan_outcomes(outcomes: Sequence[pd.DataFrame]) -> pd.DataFrame:
     left = pd.concat([outcome[outcome["status"] != Status.OK] for outcome in outcomes])
     first = left.drop_duplicates(SCAN).set_index(SCAN).reindex(last.index)
     flags = pd.concat([outcome[[*SCAN, "flags"]] for outcome in outcomes]).explode("flags").dropna(subset="flags")
-    flags_of = flags.groupby(SCAN)["flags"].agg(lambda values: sorted(set(values)))
+    flags_of = flags.groupby(SCAN)["flags"].agg(lambda values: sorted(set(values))).to_dict()
     pictures = last["outputs"].map(
         lambda paths: next((path for path in paths if path.endswith("_desc-review.png")), None)
     )

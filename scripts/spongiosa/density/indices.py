@@ -7,6 +7,7 @@ missing).  Classes that follow from a threshold are made by the studies, not her
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,20 @@ class CohortMeasurements:
         """The index that no patient has."""
         return pd.DataFrame({"value": np.nan, "levels_used": 0, "reason": str(reason)}, index=self._numbers)
 
+    @cached_property
+    def ratio_level(self) -> pd.DataFrame:
+        """The level of the HU ratio with its three-slice mean and its trajectory: the first of L3, L2, L4 with both."""
+        chosen = pd.DataFrame({"level": None, "body": np.nan, "trajectory": np.nan}, index=self._numbers)
+        chosen["level"] = chosen["level"].astype(object)
+        for level in reversed(RATIO_LEVELS):
+            body = self.three_slice_mean([level], 1)["value"]
+            trajectory = self.region_mean([level], "trajectory", "hu_mean", 1)["value"]
+            has_both = body.notna() & trajectory.notna()
+            chosen.loc[has_both, "level"] = level
+            chosen.loc[has_both, "body"] = body
+            chosen.loc[has_both, "trajectory"] = trajectory
+        return chosen
+
     @property
     def _numbers(self) -> pd.RangeIndex:
         return pd.RangeIndex(len(self.patients))
@@ -126,7 +141,7 @@ def derive_indices(scans: pd.DataFrame, measurements: pd.DataFrame, settings: Ag
         columns[name] = _spread(index["value"], has_left, np.nan)
         columns[f"{name}_levels_used"] = _spread(index["levels_used"], has_left, 0)
         columns[f"{name}_reason"] = _spread(index["reason"], has_left, scan_reasons[has_left])
-    columns["hu_ratio_level"] = _spread(_ratio_level(measured), has_left, None)
+    columns["hu_ratio_level"] = _spread(measured.ratio_level["level"], has_left, None)
     return _typed(pd.DataFrame(columns))
 
 
@@ -153,29 +168,9 @@ def _rows_of_session(measurements: pd.DataFrame, session: str) -> pd.DataFrame:
     return measurements[(measurements["session"] == session) & (measurements["modality"] == "ct")]
 
 
-def _body_and_trajectory(measured: CohortMeasurements) -> pd.DataFrame:
-    """The level of the HU ratio with its three-slice mean and its trajectory: the first of L3, L2, L4 with both."""
-    chosen = pd.DataFrame(
-        {"level": None, "body": np.nan, "trajectory": np.nan}, index=pd.RangeIndex(len(measured.patients))
-    )
-    chosen["level"] = chosen["level"].astype(object)
-    for level in reversed(RATIO_LEVELS):
-        body = measured.three_slice_mean([level], 1)["value"]
-        trajectory = measured.region_mean([level], "trajectory", "hu_mean", 1)["value"]
-        has_both = body.notna() & trajectory.notna()
-        chosen.loc[has_both, "level"] = level
-        chosen.loc[has_both, "body"] = body
-        chosen.loc[has_both, "trajectory"] = trajectory
-    return chosen
-
-
-def _ratio_level(measured: CohortMeasurements) -> pd.Series[Any]:
-    return _body_and_trajectory(measured)["level"]
-
-
 def _hu_ratio(measured: CohortMeasurements, settings: AggregateSettings) -> pd.DataFrame:
     """ST-HU / B-HU at the same level (study 003); undefined where B-HU is near or below zero."""
-    chosen = _body_and_trajectory(measured)
+    chosen = measured.ratio_level
     index = _at_ratio_level("trajectory")(measured, settings)
     is_near_zero = chosen["body"] < settings.minimum_body_hu_for_ratio
     index["value"] = (chosen["trajectory"] / chosen["body"]).where(~is_near_zero)
@@ -185,7 +180,7 @@ def _hu_ratio(measured: CohortMeasurements, settings: AggregateSettings) -> pd.D
 
 def _at_ratio_level(quantity: str) -> IndexFunction:
     def at_level(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
-        values = _body_and_trajectory(measured)[quantity]
+        values = measured.ratio_level[quantity]
         index = measured.nothing(Reason.NOT_MEASURED)
         has_level = values.notna()
         index["value"] = values
