@@ -82,7 +82,8 @@ def page(rows: pd.DataFrame) -> str:
         "# How the indices move with the parameters",
         "",
         f"Made by `python benchmarks/sensitivity.py` on {rows['case'].nunique()} synthetic scans: shift of the mean "
-        "against the default parameters, mean and SD over scans, levels and regions, in HU.",
+        "against the default parameters, mean and SD over scans, levels and regions, in HU. Missing are also levels "
+        "that are not in view.",
         "",
         "| parameter | regions | n | missing | shift | SD of the shift |",
         "|---|---|---|---|---|---|",
