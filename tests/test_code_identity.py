@@ -74,6 +74,29 @@ def test_measuring_stages_do_not_depend_on_statistics_or_report():
         assert not domains & {"statistics", "report", "studies", "synthetic"}, stage
 
 
+def test_a_template_belongs_to_the_module_that_names_its_folder(tmp_path, monkeypatch):
+    package = tmp_path / "spongiosa"
+    (package / "templates").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "page.py").write_text('FOLDER = "templates"\n')
+    (package / "picture.py").write_text("WIDTH_PX = 100\n")
+    (package / "templates" / "style.css").write_text("a {}")
+    (tmp_path / "render.py").write_text("import spongiosa.page\n")
+    (tmp_path / "draw.py").write_text("import spongiosa.picture\n")
+    monkeypatch.setattr(code_identity, "SCRIPTS", tmp_path)
+
+    def hashes():
+        code_identity.code_hash.cache_clear()
+        return code_identity.code_hash("render"), code_identity.code_hash("draw")
+
+    before = hashes()
+    (package / "templates" / "style.css").write_text("b {}")
+    after = hashes()
+    code_identity.code_hash.cache_clear()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
 def test_a_changed_module_changes_the_hash_of_a_stage_that_imports_it(tmp_path, monkeypatch):
     package = tmp_path / "spongiosa"
     package.mkdir()

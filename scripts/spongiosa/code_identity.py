@@ -45,8 +45,9 @@ def code_hash(stage: str, *further_modules: str) -> str:
     modules = imported_modules(SCRIPTS / f"{stage}.py", further_modules)
     sha = hashlib.sha256()
     for name, path in sorted(modules.items()):
-        sha.update(name.encode() + b"\0" + normalised_code(path.read_text(encoding="utf-8")).encode() + b"\0")
-        for template in _templates_of(path):
+        code = normalised_code(path.read_text(encoding="utf-8"))
+        sha.update(name.encode() + b"\0" + code.encode() + b"\0")
+        for template in _templates_of(path, code):
             sha.update(template.name.encode() + b"\0" + template.read_bytes() + b"\0")
     return sha.hexdigest()[:16]
 
@@ -151,9 +152,9 @@ def _module_path(name: str) -> Path | None:
     return None
 
 
-def _templates_of(module: Path) -> list[Path]:
-    """Templates that belong to a package: they decide its output as its code does."""
-    return sorted((module.parent / "templates").glob("*")) if module.name == "__init__.py" else []
+def _templates_of(module: Path, code: str) -> list[Path]:
+    """The templates beside a module whose code names their folder: they decide its output as its code does."""
+    return sorted((module.parent / "templates").glob("*")) if '"templates"' in code else []
 
 
 def _is_left_out(name: str) -> bool:
