@@ -31,7 +31,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 MEMORY_MB = {
     "index_series": 1000,
     "convert_scan": 2500,
-    "localise_vertebrae": 2000,
+    "localise_vertebrae": 4200,
     "mask_regions": 2000,
     "extract_density": 2000,
     "draw_review": 2000,
