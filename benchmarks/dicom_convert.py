@@ -36,7 +36,7 @@ from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.assembly import assemble_input
 from spongiosa.dicom.index import index_input
-from spongiosa.dicom.nifti import write_compressed_nifti
+from spongiosa.nifti import write_compressed_nifti
 series = SeriesSettings()
 folder = Path(sys.argv[1])
 chosen = next(record for record in index_input(folder, "ct", series) if record.is_chosen)

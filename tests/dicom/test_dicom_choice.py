@@ -10,8 +10,8 @@ import pytest
 
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.index import NothingChosen, index_input
-from spongiosa.dicom.nifti import write_compressed_nifti
 from spongiosa.dicom.record import SeriesRecord
+from spongiosa.nifti import write_compressed_nifti
 from spongiosa.outcome import Reason
 from spongiosa.synthetic.dicom_writer import (
     ContrastAgent,

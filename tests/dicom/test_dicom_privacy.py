@@ -17,8 +17,8 @@ from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.assembly import assemble_input
 from spongiosa.dicom.index import index_input
 from spongiosa.dicom.kernels import kernel_class, known_kernel
-from spongiosa.dicom.nifti import write_compressed_nifti
 from spongiosa.dicom.privacy import age_years, known_body_part, known_manufacturer
+from spongiosa.nifti import write_compressed_nifti
 from spongiosa.outcome import Excluded
 from spongiosa.synthetic.dicom_writer import ContrastAgent, canaries_in, write_ct_series
 

@@ -82,10 +82,10 @@ class Outputs:
 
     def write_volume(self, description: str, volume: Volume) -> None:
         """A volume as compressed NIfTI."""
-        from spongiosa.volume import write_volume
+        from spongiosa.nifti import write_compressed_nifti
 
         path = self.scan.product(description, ".nii.gz")
-        write_volume(volume, path)
+        write_compressed_nifti(volume, path)
         self._remember(path)
 
     def write_json(self, description: str, data: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from spongiosa.dicom.nifti import write_compressed_nifti
+from spongiosa.nifti import write_compressed_nifti
 from spongiosa.volume import Geometry, Volume, read_volume
 
 
