@@ -45,7 +45,8 @@ class LocalSlurm:
     folder: Path
     nodes: int = 3
     cpus_per_node: int = 2
-    memory_mb_per_node: int = 6000
+    memory_mb_per_node: int = 32000
+    """What a node says that it has (`config_overrides`): room for the second try of every stage."""
 
     def start(self) -> None:
         """Start all daemons and wait until every node is idle.  Raises `RuntimeError` when one does not come up."""
