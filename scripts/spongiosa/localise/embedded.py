@@ -18,7 +18,7 @@ from spongiosa.localise.posterior import Span, whole_vertebrae
 from spongiosa.localise.skull import skull_slices
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.localise.straighten import ColumnCurve, column_curve, straightened
-from spongiosa.localise.surfaces import BodySurface, endplate_planes, find_surface, refined_frame
+from spongiosa.localise.surfaces import PLATE_REACH_MM, BodySurface, endplate_planes, find_surface, refined_frame
 from spongiosa.localise.working_grid import working_copy
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import Volume
@@ -32,6 +32,8 @@ SMALLEST_MARGIN = 1.5
 LEAST_CONFIDENCE = 0.3
 #: The confidence of a vertebra whose level nobody knows is never high.
 UNNUMBERED_CONFIDENCE = 0.5
+#: A plate found at the first look moves outwards by no more than this at the second, mm.
+SECOND_LOOK_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -169,14 +171,15 @@ def counted_from_ribs(numbering: Numbering, anchors: gates.Anchors) -> Numbering
 def _surfaces(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known: bool) -> list[_Found]:
     """Body surfaces of the chain, from cranial to caudal; labels by level, or 101, 102, ... when it is unknown."""
     found: list[_Found] = []
-    for segment in numbering.segments:
+    for place, segment in enumerate(numbering.segments):
         if is_known and segment.level not in Level.__members__:
             continue
         centre, axes, half_height = _local_frame(curve, segment, numbering.scale)
-        surface = find_surface(scan, centre, axes, half_height, -half_height)
+        outward = _room_outside(numbering.segments, place)
+        surface = find_surface(scan, centre, axes, half_height, -half_height, outward)
         if surface is not None and _is_whole(segment):
             # A second look in the frame that the surface has: the column's own may be 20 degrees off at L5.
-            surface = _second_look(scan, surface)
+            surface = _second_look(scan, surface, outward)
         if surface is None:
             continue
         label = int(Level[segment.level]) if is_known else FIRST_UNNUMBERED + len(found)
@@ -185,13 +188,27 @@ def _surfaces(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known: 
     return found
 
 
+def _room_outside(segments: tuple[Segment, ...], place: int) -> tuple[float, float]:
+    """Half of the discs above and below a vertebra of the chain, mm, with a millimetre to spare."""
+    room = [PLATE_REACH_MM, PLATE_REACH_MM]
+    own = segments[place]
+    if place > 0 and own.superior_mm is not None:
+        above = segments[place - 1].inferior_mm
+        room[0] = room[0] if above is None else min(room[0], (own.superior_mm - above) / 2 + 1.0)
+    if place + 1 < len(segments) and own.inferior_mm is not None:
+        below = segments[place + 1].superior_mm
+        room[1] = room[1] if below is None else min(room[1], (below - own.inferior_mm) / 2 + 1.0)
+    return room[0], room[1]
+
+
 def _is_whole(segment: Segment) -> bool:
     return segment.superior_mm is not None and segment.inferior_mm is not None
 
 
-def _second_look(scan: Volume, surface: BodySurface) -> BodySurface:
+def _second_look(scan: Volume, surface: BodySurface, outward_mm: tuple[float, float]) -> BodySurface:
     centre, axes, half_height = refined_frame(surface)
-    again = find_surface(scan, centre, axes, half_height, -half_height)
+    near = (min(outward_mm[0], SECOND_LOOK_MM), min(outward_mm[1], SECOND_LOOK_MM))
+    again = find_surface(scan, centre, axes, half_height, -half_height, near)
     return surface if again is None else again
 
 

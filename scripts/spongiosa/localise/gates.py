@@ -15,8 +15,8 @@ CANAL_SCORE = (0.50, 0.70)
 PEDICLE_SWING_HU = (40.0, 90.0)
 PLATES_SEEN = (0.30, 0.60)
 PHASE_AGREEMENT = (0.2, 0.7)
-#: Median width, depth and height of thoracolumbar bodies, mm: the published means of T10-L5 with about three SD on either
-#: side (Berry et al., Spine 1987; Panjabi et al., Spine 1991 and 1992).  What lies outside is a child or a wrong spacing.
+#: Median width, depth and height of thoracolumbar bodies, mm: the published means of T10-L5 with about three SD on
+#: either side (Berry et al., Spine 1987; Panjabi et al., Spine 1991 and 1992).  Outside: children, wrong spacing.
 WIDTH_MM, DEPTH_MM, HEIGHT_MM = (31.0, 63.0), (21.0, 46.0), (15.0, 38.0)
 #: Alae below S1 and ribs at T12: the share that must be seen for an anchor.
 ALA_SEEN, RIB_SEEN = 0.55, 0.4

@@ -118,13 +118,20 @@ def refined_frame(surface: BodySurface) -> tuple[FloatArray, FloatArray, float]:
 
 
 def find_surface(
-    scan: Volume, centre_mm: FloatArray, axes: FloatArray, top_mm: float, bottom_mm: float
+    scan: Volume,
+    centre_mm: FloatArray,
+    axes: FloatArray,
+    top_mm: float,
+    bottom_mm: float,
+    outward_mm: tuple[float, float] = (PLATE_REACH_MM, PLATE_REACH_MM),
 ) -> BodySurface | None:
     """Surface of the body whose rough centre, axes (rows left, posterior, superior) and plates are given.
 
     The wall and the plates are where HU fall most on the way out, whatever the marrow: the shell is brighter than what
     lies outside of it at every density.  Semi-global matching (Hirschmueller, IEEE PAMI 2008) joins neighbouring
     directions.  None when the body lies outside of the scan.
+    `outward_mm` is how far outside of the expected upper and lower plate the plates may lie: beyond half a disc it is
+    the neighbour whose HU fall.
     """
     reach = (40.0, 34.0, (top_mm - bottom_mm) / 2 + PLATE_REACH_MM + 3.0)
     box = _LocalBox.sampled(scan, centre_mm, axes, reach, (top_mm + bottom_mm) / 2)
@@ -144,8 +151,8 @@ def find_surface(
     ring = np.concatenate([radius[-1:], radius, radius[:1]])
     radius = ndimage.median_filter(ring, size=(3, 5), mode="nearest")[1:-1]
     ticks = np.arange(-36.0, 36.0 + STEP_MM, STEP_MM)
-    top, top_fall = _plate(box, (left, back), ticks, radius, top_mm, upwards=True)
-    bottom, bottom_fall = _plate(box, (left, back), ticks, radius, bottom_mm, upwards=False)
+    top, top_fall = _plate(box, (left, back), ticks, radius, top_mm, outward_mm[0], upwards=True)
+    bottom, bottom_fall = _plate(box, (left, back), ticks, radius, bottom_mm, outward_mm[1], upwards=False)
     return BodySurface(
         centre_mm, axes, (left, back), heights, radius, ticks, top, bottom, wall_fall, min(top_fall, bottom_fall)
     )
@@ -295,6 +302,7 @@ def _plate(
     ticks: FloatArray,
     radius: FloatArray,
     expected_mm: float,
+    outward_mm: float,
     upwards: bool,
 ) -> tuple[FloatArray, float]:
     """Height of an endplate over the (left, posterior) grid, and the mean fall of HU over its inner part."""
@@ -320,7 +328,7 @@ def _plate(
 
     fall, full_hu = _relative_fall(at(-sign) - at(sign))
     fall[~inside] = 0.0
-    cost = 1.0 - fall + 0.5 * PRIOR_PER_MM2 * offsets**2
+    cost = 1.0 - fall + 0.5 * PRIOR_PER_MM2 * offsets**2 + 2.0 * (sign * offsets > outward_mm)
     chosen = semi_global(cost, wraps=False)
     strength = np.take_along_axis(fall, chosen[..., None], axis=2)[..., 0]
     found = up[chosen]
