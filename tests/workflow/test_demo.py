@@ -8,6 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from spongiosa.synthetic.dicom_identity import CANARIES
+
+from ..dicom.canary_search import traces
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENTS = 8
 
@@ -86,6 +90,15 @@ def test_the_indices_are_true_within_3_hu(demo):
         error = (patients[index] - true).dropna().abs()
         assert len(error) == PATIENTS - 2
         assert error.median() <= 3.0, index
+
+
+def test_no_planted_identifier_leaves_the_dicom(demo):
+    """Every identifying header field of the demo carries a planted text; none may be in a byte of results or logs."""
+    planted = [part for text in CANARIES.values() for part in text.split("^") if len(part) >= 6]
+    assert len(planted) > 20
+    first_slice = next(path for path in (demo / "input" / "dicom").rglob("*") if path.is_file())
+    assert traces(first_slice.parent, planted), "the search finds what is there"
+    assert traces(demo / "results", planted) == []
 
 
 def test_the_headline_of_the_run_is_printed(demo):
