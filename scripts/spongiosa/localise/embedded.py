@@ -34,6 +34,8 @@ LEAST_CONFIDENCE = 0.3
 UNNUMBERED_CONFIDENCE = 0.5
 #: A plate found at the first look moves outwards by no more than this at the second, mm.
 SECOND_LOOK_MM = 3.0
+#: Height against the higher neighbour, and angle between the plates, beyond which a plate is doubted.
+RAISED, GAPING_DEG = 1.2, 22.0
 
 
 @dataclass(frozen=True)
@@ -268,8 +270,28 @@ def _assembled(
         {item.label: endplate_planes(item.surface) for item in present},
     )
     described = tuple(_with_surface_flags(vertebra, present) for vertebra in described)
+    described = flagged_by_neighbours(described)
     description = SpineDescription("embedded", round(confidence, 4), described, flags, values)
     return LocalisedSpine(vertebrae, bodies, description)
+
+
+def flagged_by_neighbours(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
+    """Flag vertebrae much higher than both neighbours, or with plates that gape: a plate may lie on a neighbour.
+
+    A fracture lowers a vertebra; nothing but a mistaken plate raises it by a quarter.
+    """
+    flagged = []
+    for place, vertebra in enumerate(vertebrae):
+        near = [other.frame for other in vertebrae[max(place - 1, 0) : place + 2] if other is not vertebra]
+        heights = [frame.height_mm for frame in near if frame is not None]
+        frame = vertebra.frame
+        if frame is not None and heights and not vertebra.is_truncated:
+            planes = float(np.clip(frame.superior_endplate.normal @ frame.inferior_endplate.normal, -1.0, 1.0))
+            if frame.height_mm > RAISED * max(heights) or np.degrees(np.arccos(planes)) > GAPING_DEG:
+                flags = (*vertebra.flags, "unlike_its_neighbours")
+                vertebra = replace(vertebra, flags=flags, confidence=round(0.7 * vertebra.confidence, 4))
+        flagged.append(vertebra)
+    return tuple(flagged)
 
 
 def _painted(scan: Volume, found: list[_Found]) -> Volume:

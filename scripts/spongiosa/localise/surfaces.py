@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from spongiosa.anatomy.frame import FloatArray, Plane, unit_vector
 from spongiosa.localise.frames import robust_plane
+from spongiosa.localise.matching import semi_global
 from spongiosa.volume import Volume
 
 ANGLES = 72
@@ -23,7 +24,6 @@ PEDICLE_ANGLES_DEG = (18.0, 62.0)
 WALL_REACH_MM, PLATE_REACH_MM = 6.0, 7.0
 #: A fall of HU over 2 mm counts fully at the strength that the clearest edges of the same vertebra have, within these.
 FULL_FALL_HU = (60.0, 400.0)
-SMOOTH_STEP, SMOOTH_JUMP = 0.06, 0.6
 PRIOR_PER_MM2 = 0.006
 #: Where the posterior wall is expected behind the rough centre (26 mm in front of the canal), and its weight.
 POSTERIOR_WALL_MM, PRIOR_BACK_PER_MM2 = 16.0, 0.003
@@ -373,36 +373,3 @@ def outer_shift(profile_hu: FloatArray, offsets_mm: FloatArray) -> FloatArray:
     full = offsets_mm[fall_at]
     shift: FloatArray = full + share * (1.0 - FACE_SHARE) * (offsets_mm[peak_at] - full)
     return shift
-
-
-def semi_global(cost: FloatArray, wraps: bool) -> NDArray[np.intp]:
-    """Index along the last axis of least cost, shape (n, m), with neighbours along both first axes agreeing.
-
-    Semi-global matching over four directions: a change by one step costs SMOOTH_STEP, a larger one SMOOTH_JUMP.
-    `wraps` closes the first axis to a ring.
-    """
-    total = np.zeros_like(cost)
-    for axis in (0, 1):
-        turned = np.moveaxis(cost, axis, 0)
-        ring = wraps and axis == 0
-        for backwards in (False, True):
-            ordered = turned[::-1] if backwards else turned
-            paths = _aggregated(np.concatenate([ordered, ordered]) if ring else ordered)
-            paths = paths[len(ordered) :] if ring else paths
-            total += np.moveaxis(paths[::-1] if backwards else paths, 0, axis)
-    cheapest: NDArray[np.intp] = np.argmin(total, axis=2)
-    return cheapest
-
-
-def _aggregated(cost: FloatArray) -> FloatArray:
-    """Path costs along axis 0 with the smoothness penalties over the last axis."""
-    result = np.empty_like(cost)
-    result[0] = cost[0]
-    for place in range(1, len(cost)):
-        before = result[place - 1]
-        least = before.min(axis=-1, keepdims=True)
-        step = np.full_like(before, np.inf)
-        step[..., 1:] = before[..., :-1] + SMOOTH_STEP
-        step[..., :-1] = np.minimum(step[..., :-1], before[..., 1:] + SMOOTH_STEP)
-        result[place] = cost[place] + np.minimum(np.minimum(before, step), least + SMOOTH_JUMP) - least
-    return result
