@@ -58,7 +58,9 @@ def _shapes(section: Section, site: Site) -> Iterator[tuple[str, tuple[Shape, Fl
     limit = front + settings.anterior_share * (back - front)
     anterior = trabecular & (section.v_mm[:, None] <= limit)
     width = section.u_mm[trabecular.any(axis=0)]
-    middle, half_front = (width[0] + width[-1]) / 2, settings.front_share * (width[-1] - width[0]) / 2
+    half_front = settings.front_share * (width[-1] - width[0]) / 2
+    # The middle is the area's centre: its outermost points are single voxels of the label map.
+    middle = float(section.u_mm[np.nonzero(trabecular)[1]].mean())
 
     oval = largest_ellipse(section, anterior, 1.0)
     if oval is not None:
