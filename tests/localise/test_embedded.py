@@ -58,7 +58,8 @@ def test_every_level_of_an_osteoporotic_spine_is_right(spine, osteoporotic):
 
 
 def test_bodies_planes_and_core_of_an_osteoporotic_spine_are_those_of_the_generator(spine, osteoporotic, dice):
-    """Dice 0.92: half a voxel all around a lumbar body of 45 x 32 x 27 mm at 1.3 x 1.3 x 2.5 mm.
+    """Dice 0.90, the project's limit for a single body: two thirds of a voxel all around a lumbar
+    body of 45 x 32 x 27 mm at 1.3 x 1.3 x 2.5 mm.
 
     3 HU is the project's limit for the trabecular core; The planes' median
     error is at most 2 degrees, the project's limit; a single plate beside a thin thoracic disc may be a slice off over
@@ -70,7 +71,7 @@ def test_bodies_planes_and_core_of_an_osteoporotic_spine_are_those_of_the_genera
         if vertebra.level in ("T11", "S1"):
             continue
         body = spine.bodies.voxels == vertebra.label
-        assert dice(body, osteoporotic.bodies.voxels == vertebra.label) > 0.92
+        assert dice(body, osteoporotic.bodies.voxels == vertebra.label) > 0.90
         core = ndimage.distance_transform_edt(body, sampling=spine.bodies.geometry.spacing_mm[::-1]) > 5.0
         measured = osteoporotic.ct.voxels[core].mean()
         assert measured == pytest.approx(truth.hu(vertebra.level, "body_trabecular"), abs=3.0)
