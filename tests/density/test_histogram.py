@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spongiosa.density.histogram import hu_statistics, weighted_mean, weighted_quantiles
 
 
