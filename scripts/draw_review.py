@@ -2,13 +2,12 @@
 
 import json
 
-from spongiosa.report.pictures import draw_review as draw_picture
-
 from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.review import ReviewSettings
 from spongiosa.regions.catalogue import RegionSet
+from spongiosa.report.pictures import draw_review as draw_picture
 from spongiosa.volume import read_volume
 
 
