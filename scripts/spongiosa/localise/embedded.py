@@ -59,6 +59,11 @@ def localise_embedded(scan: Volume) -> LocalisedSpine:
     curve = column_curve(track)
     column = straightened(working, curve, (-50.0, 60.0), 80.0)
     evidence = gather_evidence(column, float(np.abs(scan.geometry.steps_mm[2]).max()))
+    if gates.is_thorax_to_the_end(evidence):
+        raise Excluded(
+            Reason.NO_LUMBAR_VERTEBRA,
+            "The spine is in view, but ribs leave it down to the lower edge of the scan.",
+        )
     numbering = number_column(evidence)
     if numbering is None:
         raise _too_short(evidence)

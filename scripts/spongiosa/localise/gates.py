@@ -20,6 +20,9 @@ PHASE_AGREEMENT = (0.2, 0.7)
 WIDTH_MM, DEPTH_MM, HEIGHT_MM = (31.0, 63.0), (21.0, 46.0), (15.0, 38.0)
 #: Alae below S1 and ribs at T12: the share that must be seen for an anchor.
 ALA_SEEN, RIB_SEEN = 0.55, 0.4
+#: The stretch above the lower edge of the view that shows whether it is thorax, the share of it at which ribs leave the
+#: spine there, and the room that a complete vertebra below the lowest rib would need, mm.
+THORAX_MM, THORAX_RIB_SHARE, VERTEBRA_BELOW_RIB_MM = 100, 0.35, 40
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,20 @@ def ribs_to_the_end(numbering: Numbering, evidence: ColumnEvidence) -> bool:
         return False
     # Two in a row: a costal process may be taken for a rib, but hardly on the lowest two vertebrae.
     return all(rib_at(segment, evidence) >= RIB_SEEN for segment in complete[-2:])
+
+
+def is_thorax_to_the_end(evidence: ColumnEvidence) -> bool:
+    """Whether ribs leave the spine down to the lower edge of the view, whatever the numbering makes of the vertebrae.
+
+    The numbering knows no vertebra above the lower thoracic spine and may force a chest into a chain of its own.
+    """
+    seen = np.flatnonzero(np.isfinite(evidence.rib))
+    if seen.size < THORAX_MM:
+        return False
+    lowest = evidence.rib[seen[-THORAX_MM:]]
+    with_rib = np.flatnonzero(lowest >= RIB_SEEN)
+    share = with_rib.size / THORAX_MM
+    return bool(share >= THORAX_RIB_SHARE and THORAX_MM - 1 - with_rib[-1] < VERTEBRA_BELOW_RIB_MM)
 
 
 def _shows_vertebra_below(numbering: Numbering, evidence: ColumnEvidence, levels: list[str], lowest: int) -> bool:
