@@ -28,7 +28,7 @@ demo: env  ## a synthetic cohort of 16 patients, from DICOM to the report
 	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES)
 	$(BIN)/python -m spongiosa.report.headline demo/results
 
-test: env lint  ## everything: style, types and the whole test suite
+test: env lint  ## style, types and the test suite (long runs: make test-slow)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadscope -m "not slow"
 
 test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM where root, slurm-wlm and munge are there
