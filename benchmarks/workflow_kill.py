@@ -1,6 +1,6 @@
 """Random SIGKILLs over a small run: what is lost, what is computed twice, who is blamed.
 
-    python benchmarks/workflow_kill.py --folder /tmp/kills --kills 30 --seed 1
+    python benchmarks/workflow_kill.py --folder build/kills --kills 30 --seed 1
 
 A synthetic cohort is run once undisturbed.  Then it is run again and again, each time until a seeded moment at which
 one of three victims gets SIGKILL: the controller alone (its jobs go on without it), the whole process group, or one

@@ -1,6 +1,6 @@
 """How planning and aggregation grow with the cohort: stub tables, no images, and the real workflow around them.
 
-    python benchmarks/workflow_scale.py --folder /tmp/scale --patients 1000 10000 100000
+    python benchmarks/workflow_scale.py --folder build/scale --patients 1000 10000 100000
 
 For each size it measures in processes of their own: the plan of a first run; the aggregation of 65 measurements per
 patient; and, up to `--stub-run-up-to` patients, the plan of a run with nothing to do and of one with a changed patient,

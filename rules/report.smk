@@ -68,7 +68,7 @@ rule render_report:
     resources:
         mem_mb=memory_for("render_report"),
     params:
-        settings=section("report", "thresholds"),
+        settings=section("report"),
         code=code_hash("render_report"),
         seed=CONFIGURATION.seed,
         config_hash=measuring_hash(CONFIGURATION),

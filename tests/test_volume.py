@@ -11,7 +11,6 @@ from spongiosa.volume import (
     Volume,
     bounding_box,
     from_sitk,
-    isotropic_geometry,
     oriented_lps,
     read_volume,
     resampled,
@@ -90,12 +89,6 @@ def test_interpolated_hu_are_not_lowered():
     volume = Volume(rng.integers(-3, 5, (20, 20, 20)).astype(np.int16), geometry)
     shifted = Geometry((18, 18, 18), (1.0, 1.0, 1.0), (0.4, 0.6, 0.3), np.eye(3))
     assert resampled(volume, shifted, "linear", 0).voxels.mean() == pytest.approx(volume.voxels.mean(), abs=0.1)
-
-
-def test_isotropic_voxels_keep_the_extent(oblique):
-    geometry = isotropic_geometry(oblique.geometry, 1.0)
-    assert geometry.spacing_mm == (1.0, 1.0, 1.0)
-    assert geometry.shape == (10, 4, 4)
 
 
 def test_the_bounding_box_holds_every_voxel_and_no_more():

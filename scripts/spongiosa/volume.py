@@ -186,10 +186,3 @@ def oriented_lps(volume: Volume) -> Volume:
     import SimpleITK as sitk
 
     return from_sitk(sitk.DICOMOrient(to_sitk(volume), "LPS"))
-
-
-def isotropic_geometry(geometry: Geometry, spacing_mm: float) -> Geometry:
-    """The grid of the same box with cubic voxels of `spacing_mm`, first voxel centre kept."""
-    extent = np.asarray(geometry.shape[::-1]) * np.asarray(geometry.spacing_mm)
-    columns, rows, depth = (max(1, round(float(length) / spacing_mm)) for length in extent)
-    return replace(geometry, shape=(depth, rows, columns), spacing_mm=(spacing_mm,) * 3)
