@@ -39,7 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--patients", type=int, default=16, help="number of patients (default: 16)")
     demo.add_argument("--seed", type=int, default=2026, help="same seed, same bytes (default: 2026)")
     demo.add_argument("--jobs", type=int, default=1, help="patients made at the same time (default: 1)")
-    demo.add_argument("--matrix", choices=("standard", "small"), default="standard", help="image size")
+    demo.add_argument(
+        "--matrix",
+        choices=("full", "standard", "small"),
+        default="standard",
+        help="image size: full is 512 x 512 at 1.25 mm",
+    )
     demo.set_defaults(run=_write_demo)
 
     sample = commands.add_parser("sample", help="sample a table of patients after a study")

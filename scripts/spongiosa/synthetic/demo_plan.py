@@ -16,7 +16,7 @@ from spongiosa.synthetic.population import as_recorded, sample_matched_populatio
 from spongiosa.synthetic.population_patient import patient_parameters
 from spongiosa.synthetic.presets_demo import DEMO
 
-Matrix = Literal["standard", "small"]
+Matrix = Literal["full", "standard", "small"]
 Expectation = Literal["measured", "chest_only", "missing_slices"]
 
 SMALLEST_WITH_EXCLUSIONS: Final = 4
@@ -25,6 +25,7 @@ SMALLEST_WITH_EXCLUSIONS: Final = 4
 _CANDIDATES: Final = 50
 _STUDY_SHARES: Final = (94 / 180, 36 / 180, 24 / 180)  # DXA-/HU-, DXA+/HU+, DXA+/HU-: printed by the concordance study
 _SCANNERS: Final[dict[Matrix, ScannerParameters]] = {
+    "full": ScannerParameters(rows=512, columns=512, pixel_spacing_mm=0.7, slice_thickness_mm=1.25),
     "standard": ScannerParameters(rows=256, columns=256, pixel_spacing_mm=1.3, slice_thickness_mm=2.5),
     "small": ScannerParameters(rows=144, columns=144, pixel_spacing_mm=1.6, slice_thickness_mm=3.0),
 }
