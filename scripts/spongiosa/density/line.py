@@ -1,9 +1,14 @@
-"""The line from HU to volumetric bone mineral density."""
+"""The line from HU to volumetric bone mineral density, and what a method of calibration says of a scan."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spongiosa.outcome import Reason
+
+Material = Literal["K2HPO4", "HA"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,7 @@ class DensityLine:
 
     slope_mg_cm3_per_hu: float
     intercept_mg_cm3: float
-    material: Literal["K2HPO4", "HA"]
+    material: Material
     method: str
     r2: float | None = None
 
@@ -27,3 +32,27 @@ class DensityLine:
     def spread_mg_cm3(self, hu_sd: float) -> float:
         """SD of the vBMD of a region with this SD in HU.  [mg/cm3]"""
         return abs(self.slope_mg_cm3_per_hu) * hu_sd
+
+
+@dataclass(frozen=True)
+class CalibrationOutcome:
+    """What a method of calibration made of a scan: a line, or why there is none.
+
+    `reason` and `detail` (a whole sentence for a person) are given exactly when `line` is None.  `report` holds what
+    the method found, with units in its names and values that JSON can hold: the rods, residuals and drift of a
+    phantom, the energy and tissues of an internal calibration; it is kept whether or not there is a line.
+    """
+
+    line: DensityLine | None
+    reason: Reason | None = None
+    detail: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.line is None) != (self.reason is not None):
+            raise ValueError("a calibration has either a line or a reason why it has none")
+
+    @classmethod
+    def refused(cls, reason: Reason, detail: str, **report: Any) -> CalibrationOutcome:
+        """No line, and why."""
+        return cls(None, reason, detail, report)
