@@ -27,7 +27,8 @@ class StudyResult:
     """What a study found, in the order in which a reader should see it.
 
     `headline` is one sentence; `methods` one paragraph that names every variant used; `omitted` lists the figures
-    that could not be drawn as (title, reason); `audit` holds directions, counts, missing values and seeds.
+    that could not be drawn as (title, reason); `audit` holds directions, counts, missing values and seeds; `documents`
+    are further files as (name, text), such as the page of a calculator.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StudyResult:
     omitted: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     audit: dict[str, Any] = field(default_factory=dict)
+    documents: tuple[tuple[str, str], ...] = ()
 
 
 def attempt(
@@ -74,6 +76,10 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
     workbook = folder / f"{result.name}.xlsx"
     write_workbook(result.title, result.tables, workbook)
     written.append(workbook)
+    for name, text in result.documents:
+        document = folder / name
+        document.write_text(text, encoding="utf-8")
+        written.append(document)
     path = folder / AUDIT_NAME
     path.write_text(
         json.dumps(_description(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
@@ -116,6 +122,7 @@ def _description(result: StudyResult) -> dict[str, Any]:
             for figure in result.figures
         ],
         "omitted": [{"title": title, "reason": reason} for title, reason in result.omitted],
+        "documents": [name for name, _ in result.documents],
         "audit": result.audit,
     }
     ready: dict[str, Any] = json_ready(described)
