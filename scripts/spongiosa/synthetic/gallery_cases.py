@@ -113,7 +113,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "Phantom with five rods, two loose screws",
         _old(*instrumentation(("L4",), {("L4", "left"): 2.5})),
-        replace(SCANNER, phantom="mindways_five_rods"),
+        replace(SCANNER, phantom="mindways_model_3_ct"),
         "L4",
     ),
     Case("Beam hardening", scanner=replace(SCANNER, beam_hardening=1.0, rows=256, columns=256, slice_spacing_mm=3.0)),

@@ -17,7 +17,7 @@ from spongiosa.synthetic.patient import AIR_HU, SyntheticPatient
 from spongiosa.synthetic.phantoms import PlacedPhantom, phantom_of
 from spongiosa.synthetic.posture import Moved
 from spongiosa.synthetic.sampling import Grid, GridCanvas
-from spongiosa.synthetic.table import Table
+from spongiosa.synthetic.table import TABLE_THICKNESS_MM, Table
 from spongiosa.synthetic.truth import Truth
 
 _COLUMN_AND_ROW: dict[PatientPosition, tuple[tuple[float, float], float]] = {
@@ -132,16 +132,20 @@ def render_reconstructions(
 def _table(patient: SyntheticPatient, scanner: ScannerParameters) -> Table:
     phantom = phantom_of(scanner.phantom)
     is_prone = scanner.patient_position in ("HFP", "FFP")
-    return Table.under(patient.trunk, is_prone, gap_mm=0.0 if phantom is None else phantom.thickness_mm)
+    is_on_table = phantom is not None and not phantom.placement.is_under_table
+    return Table.under(patient.trunk, is_prone, gap_mm=phantom.height_mm if phantom and is_on_table else 0.0)
 
 
 def placed_phantom(patient: SyntheticPatient, scanner: ScannerParameters) -> PlacedPhantom | None:
-    """The phantom of a scan between patient and table, before the shift of the posture; None without one."""
+    """The phantom of a scan between patient and table, or under it, before the shift of the posture; None without."""
     phantom = phantom_of(scanner.phantom)
     if phantom is None:
         return None
     table = _table(patient, scanner)
-    return PlacedPhantom(phantom, table.surface_y_mm - table.away * (phantom.thickness_mm / 2.0 + 4.0))
+    height = -(phantom.height_mm / 2.0 + 4.0)
+    if phantom.placement.is_under_table:
+        height = TABLE_THICKNESS_MM + phantom.height_mm / 2.0 + 2.0
+    return PlacedPhantom(phantom, table.surface_y_mm + table.away * height)
 
 
 def _reconstruct(field: NDArray[np.float32], scanner: ScannerParameters, seed: int) -> NDArray[np.int16]:

@@ -12,7 +12,7 @@ from spongiosa.synthetic.trunk import Trunk
 
 _HALF_WIDTH_MM = 215.0
 _CURVATURE_PER_MM = 1.0 / 1800.0
-_THICKNESS_MM = 28.0
+TABLE_THICKNESS_MM = 28.0
 _SHELL_MM = 2.0
 
 
@@ -35,7 +35,7 @@ class Table:
         """Lay the table over the air."""
         rise = _CURVATURE_PER_MM * _HALF_WIDTH_MM**2
         ends = sorted(
-            [self.surface_y_mm - self.away * (rise + 4.0), self.surface_y_mm + self.away * (_THICKNESS_MM + 4.0)]
+            [self.surface_y_mm - self.away * (rise + 4.0), self.surface_y_mm + self.away * (TABLE_THICKNESS_MM + 4.0)]
         )
         box = Box((-_HALF_WIDTH_MM - 3.0, ends[0], -2000.0), (_HALF_WIDTH_MM + 3.0, ends[1], 2000.0))
         shell, foam = np.float32(tissues.value("table")), np.float32(tissues.value("table_foam"))
@@ -43,7 +43,8 @@ class Table:
             x, y = window.u, window.v
             below = (y - np.float32(self.surface_y_mm)) * np.float32(self.away) + np.float32(_CURVATURE_PER_MM) * x * x
             distance = np.maximum(
-                np.abs(below - np.float32(_THICKNESS_MM / 2)) - np.float32(_THICKNESS_MM / 2), np.abs(x) - 215.0
+                np.abs(below - np.float32(TABLE_THICKNESS_MM / 2)) - np.float32(TABLE_THICKNESS_MM / 2),
+                np.abs(x) - 215.0,
             )
             outer = window.coverage(distance)
             inner = window.coverage(distance + np.float32(_SHELL_MM))
