@@ -62,10 +62,13 @@ class Reason(StrEnum):
     CALIBRATION_REFUSED = "calibration_refused"
     PHANTOM_NOT_FOUND = "phantom_not_found"
     PHANTOM_FIT = "phantom_fit"
+    TISSUES_NOT_FOUND = "tissues_not_found"
+    CONTRAST_IN_BLOOD = "contrast_in_blood"
     NOT_CALIBRATED = "not_calibrated"
     NO_NOMINAL_ROD_HU = "no_nominal_rod_hu"
     # cohort
     REVIEW_EXCLUDED = "review_excluded"
+    LEVEL_LEFT_OUT = "level_left_out"
     TOO_FEW_LEVELS = "too_few_levels"
     BODY_HU_NEAR_ZERO = "body_hu_near_zero"
     MODULE_ABSENT = "module_absent"
@@ -115,9 +118,12 @@ MEANING: dict[Reason, str] = {
     Reason.CALIBRATION_REFUSED: "The calibration is not credible.",
     Reason.PHANTOM_NOT_FOUND: "The calibration phantom was not found.",
     Reason.PHANTOM_FIT: "The rods of the phantom do not fit a line.",
+    Reason.TISSUES_NOT_FOUND: "The reference tissues of the internal calibration were not found.",
+    Reason.CONTRAST_IN_BLOOD: "Contrast medium in the blood, which an internal calibration would count as mineral.",
     Reason.NOT_CALIBRATED: "No calibration was configured, so there is no vBMD.",
     Reason.NO_NOMINAL_ROD_HU: "No nominal rod HU were configured, so there is no phantom-referenced HU.",
     Reason.REVIEW_EXCLUDED: "A reader excluded it in the review.",
+    Reason.LEVEL_LEFT_OUT: "The vertebra is fractured, treated or named by the clinical table, and enters no index.",
     Reason.TOO_FEW_LEVELS: "Fewer valid levels than the configured minimum.",
     Reason.NOT_MEASURED: "The value was not measured.",
     Reason.BODY_HU_NEAR_ZERO: "The HU of the body is too near zero for a ratio.",
