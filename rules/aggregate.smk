@@ -1,3 +1,13 @@
+from spongiosa.cohort.tables_beside import check_tables_beside
+
+# Readers and screws are looked at before anything runs, as the clinical table is.
+if workflow.is_main_process:
+    try:
+        check_tables_beside(CONFIGURATION, PLAN.rows)
+    except InputFaults as fault:
+        raise WorkflowError(str(fault)) from None
+
+
 rule aggregate_cohort:
     input:
         index=of_all_units("index_series"),
@@ -36,6 +46,62 @@ rule aggregate_cohort:
         "Joining the tables of all units"
     script:
         "../scripts/aggregate_cohort.py"
+
+
+# Manual measurements beside those of the workflow; made when readers.table is given.
+rule join_readers:
+    input:
+        scans=results("cohort/scans.parquet"),
+        measurements=results("cohort/measurements.parquet"),
+    output:
+        readers=results("cohort/readers.parquet"),
+    log:
+        logs("join_readers.log"),
+    benchmark:
+        benchmarks("join_readers.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("aggregate_cohort"),
+    params:
+        table=CONFIGURATION.readers.table,
+        content=table_fingerprint(CONFIGURATION.readers.table),
+        code=code_hash("join_readers"),
+        pseudonymise=CONFIGURATION.cohort.pseudonymise,
+    message:
+        "Joining the manual measurements"
+    script:
+        "../scripts/join_readers.py"
+
+
+# Single screws with the bone around each; made when clinical.screws is given.
+rule join_screws:
+    input:
+        patients=results("cohort/patients.parquet"),
+        measurements=results("cohort/measurements.parquet"),
+    output:
+        screws=results("cohort/screws.parquet"),
+    log:
+        logs("join_screws.log"),
+    benchmark:
+        benchmarks("join_screws.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("aggregate_cohort"),
+    params:
+        table=CONFIGURATION.clinical.screws,
+        content=table_fingerprint(CONFIGURATION.clinical.screws),
+        code=code_hash("join_screws"),
+        session=CONFIGURATION.aggregate.session,
+        allow_unmatched=CONFIGURATION.clinical.allow_unmatched,
+        pseudonymise=CONFIGURATION.cohort.pseudonymise,
+    message:
+        "Joining the outcomes of single screws"
+    script:
+        "../scripts/join_screws.py"
 
 
 # Looks again at sizes and times of all inputs; the next run computes what was replaced.

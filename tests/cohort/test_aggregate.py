@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
+from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort, with_left_out_levels
 from spongiosa.cohort.schemas import TABLES, arrow_schema
 from spongiosa.density import measure
 from spongiosa.provenance import write_table
@@ -176,3 +176,14 @@ def test_the_order_of_units_does_not_matter(units):
     one, other = aggregate_cohort(units, []), aggregate_cohort(turned, [])
     for name in ("scans", "series", "vertebrae", "measurements", "exclusions"):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_level_left_out_is_listed_and_keeps_its_values(units):
+    cohort = aggregate_cohort(units, [])
+    left_out = pd.DataFrame({"patient_id": ["P1", "P2"], "level": ["T12", "L2"], "why": ["treated levels"] * 2})
+    listed = with_left_out_levels(cohort, left_out, "preop").exclusions
+    rows = listed[listed["reason"] == "level_left_out"]
+    assert rows[["patient_id", "level", "stage"]].values.tolist() == [["P2", "L2", "aggregate_cohort"]]
+    assert "treated levels" in rows["detail"].item()
+    assert list(listed.columns) == list(cohort.exclusions.columns)
+    assert len(listed) == len(cohort.exclusions) + 1

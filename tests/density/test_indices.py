@@ -127,3 +127,45 @@ def test_clinical_columns_come_first_and_what_they_state_wins():
     assert "pbq_reason" not in joined.columns
     assert joined["patient_id"].tolist() == ["P1", "P2"]
     assert joined["age_years"].isna().tolist() == [True, False]
+
+
+def test_referenced_hu_are_averaged_like_raw_ones_and_say_why_they_are_missing():
+    values = twelve_slices({"L1": 100.0, "L2": 120.0})
+    raw = rows("P1", values)
+    referenced = [row | {"hu_referenced_mean": row["hu_mean"] - 5.0} for row in raw]
+    patient = indices(referenced).loc["P1"]
+    assert patient["ax_l1_l4_hu_referenced"] == pytest.approx(patient["ax_l1_l4_hu"] - 5.0)
+    assert patient["l1_hu_referenced"] == pytest.approx(95.0)
+    without = indices(raw).loc["P1"]
+    assert without["ax_l1_l4_hu_referenced_reason"] == "no_nominal_rod_hu"
+    assert without["l3_hu_referenced_reason"] == "not_measured"
+
+
+def test_every_shape_has_a_value_at_every_level():
+    values = {("L1", "shape_left"): 90.0, ("L3", "shape_left"): 110.0, ("L3", "shape_round"): 70.0}
+    patient = indices(rows("P1", values)).loc["P1"]
+    assert patient["left_l1_hu"] == 90.0
+    assert patient["left_l1_l4_hu"] == pytest.approx(100.0)
+    assert patient["round_l3_hu"] == 70.0
+    assert patient["round_l1_hu_reason"] == "not_measured"
+
+
+def test_a_level_left_out_enters_no_index_and_its_own_says_so():
+    measured = rows("P1", twelve_slices({"L1": 300.0, "L2": 100.0, "L3": 110.0}))
+    measured += rows("P2", twelve_slices({"L1": 300.0, "L2": 100.0}))
+    left_out = pd.DataFrame({"patient_id": ["P1", "P2"], "level": ["L1", "L1"]})
+    frame = pd.DataFrame(measured).astype({"hu_mean": "Float64", "vbmd_mean_mg_cm3": "Float64"})
+    table = derive_indices(scans("P1", "P2"), frame, SETTINGS, left_out).set_index("patient_id")
+    assert table.loc["P1", "ax_l1_l4_hu"] == pytest.approx(105.0)
+    assert table.loc["P1", "l1_hu_reason"] == "level_left_out"
+    assert table.loc["P2", "ax_l1_l4_hu_reason"] == "level_left_out", "one level is left of the two it needs"
+    assert table.loc["P1", "l4_hu_reason"] == "not_measured"
+
+
+def test_what_the_clinical_table_states_wins_over_the_acquisition():
+    table = indices(rows("P1", {("L1", "body_trabecular"): 90.0})).reset_index()
+    clinical = pd.DataFrame({"patient_id": ["P1"], "contrast_phase": ["none"]})
+    acquisition = pd.DataFrame({"patient_id": ["P1"], "kvp": [120.0], "contrast_phase": ["portal_venous"]})
+    joined = joined_patients(table, clinical, acquisition)
+    assert joined.loc[0, "contrast_phase"] == "none"
+    assert joined.loc[0, "kvp"] == 120.0

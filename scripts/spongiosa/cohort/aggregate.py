@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,6 +71,28 @@ def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) ->
         measurements=measurements,
         exclusions=_exclusions(scans, measurements),
     )
+
+
+def with_left_out_levels(cohort: CohortTables, left_out: pd.DataFrame, session: str) -> CohortTables:
+    """The cohort with a row in `exclusions` for every measured vertebra that enters no index.
+
+    `left_out` has the columns patient_id, level and why; values and status of the vertebra stay as they are.
+    """
+    if left_out.empty or cohort.measurements.empty:
+        return cohort
+    rows = cohort.measurements
+    of_session = rows[(rows["session"] == session) & (rows["modality"] == "ct")]
+    measured = of_session[[*SCAN, "level"]].drop_duplicates().astype("str")
+    found = measured.merge(left_out, on=["patient_id", "level"])
+    sentence = MEANING[Reason.LEVEL_LEFT_OUT]
+    added = found[[*SCAN, "level"]].assign(
+        stage="aggregate_cohort",
+        reason=str(Reason.LEVEL_LEFT_OUT),
+        detail=[f"{level}: {sentence} ({why})" for level, why in zip(found["level"], found["why"], strict=True)],
+    )
+    exclusions = pd.concat([cohort.exclusions, added.astype(_TEXT)], ignore_index=True)
+    exclusions = exclusions.sort_values([*SCAN, "level", "reason"], na_position="first", ignore_index=True)
+    return replace(cohort, exclusions=exclusions)
 
 
 def _scan_outcomes(outcomes: Sequence[pd.DataFrame]) -> pd.DataFrame:

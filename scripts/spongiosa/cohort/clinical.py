@@ -7,7 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spongiosa.cohort.dictionary import ClinicalColumn, ImpossibleValue, clinical_dictionary
+from spongiosa.cohort.clinical_checks import contradictions
+from spongiosa.cohort.dictionary import ClinicalColumn, ImpossibleValue, clinical_dictionary, parsed_cell
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
 from spongiosa.cohort.tables import FIRST_ROW, read_user_table
@@ -23,9 +24,11 @@ def read_clinical(
 ) -> pd.DataFrame:
     """The clinical data, one row per patient of the cohort that the table names, sorted by `patient_id`.
 
-    Columns of the table that are neither mapped nor named in the dictionary stay out.  With `pseudonym_key` the ids of
-    the table are replaced by their keyed hashes before they are compared with `patients`.
-    Raises `InputFaults` with every unknown mapping, wrong type, impossible value, unknown or duplicate id.
+    Columns of the table that are neither mapped nor named in the dictionary stay out.  Dates identify people: they
+    give `ct_dxa_interval_days` and `event_months` where these are missing, and stay out themselves.  With
+    `pseudonym_key` the ids of the table are replaced by their keyed hashes before they are compared with `patients`.
+    Raises `InputFaults` with every unknown mapping, wrong type, impossible value, contradiction,
+    unknown or duplicate id.
     """
     import pandas as pd
 
@@ -49,11 +52,12 @@ def read_clinical(
         values, column_faults = _parsed_column(clinical_dictionary()[name], source, table[source].tolist())
         faults += column_faults
         columns[name] = values
+    clinical = pd.DataFrame(columns)
+    faults += contradictions(clinical, source_of)
     if faults:
         raise InputFaults(sorted(faults, key=lambda fault: (fault.row or 0, fault.column or "")))
-    clinical = pd.DataFrame(columns)
     clinical = clinical[clinical["patient_id"].isin(list(patients))]
-    return _with_bmi(clinical).sort_values("patient_id").reset_index(drop=True)
+    return _with_intervals(_with_bmi(clinical)).sort_values("patient_id").reset_index(drop=True)
 
 
 def _mapping_faults(mapping: dict[str, str], present: list[str]) -> list[Fault]:
@@ -100,11 +104,8 @@ def _parsed_column(column: ClinicalColumn, source: str, cells: list[str]) -> tup
     values: list[object] = []
     faults = []
     for row, text in enumerate(cells, start=FIRST_ROW):
-        if text == "":
-            values.append(pd.NA)
-            continue
         try:
-            values.append(column.parsed(text))
+            values.append(parsed_cell(column, text))
         except ImpossibleValue as error:
             faults.append(Fault("clinical table", row, source, f"{column.name}: {error}"))
             values.append(pd.NA)
@@ -118,3 +119,25 @@ def _with_bmi(clinical: pd.DataFrame) -> pd.DataFrame:
         known = clinical["bmi_kg_m2"] if "bmi_kg_m2" in clinical.columns else computed
         return clinical.assign(bmi_kg_m2=known.fillna(computed))
     return clinical
+
+
+#: Interval -> (later date, earlier date, days per unit).
+_INTERVALS = {
+    "ct_dxa_interval_days": ("ct_date", "dxa_date", 1.0),
+    "event_months": ("event_date", "ct_date", 365.25 / 12),
+}
+
+
+def _with_intervals(clinical: pd.DataFrame) -> pd.DataFrame:
+    """Fill intervals from dates, and leave the dates out."""
+    import pandas as pd
+
+    for name, (later, earlier, days) in _INTERVALS.items():
+        if not {later, earlier} <= set(clinical.columns):
+            continue
+        dates = [pd.to_datetime(clinical[column], format="%Y-%m-%d") for column in (later, earlier)]
+        computed = ((dates[0] - dates[1]).dt.days / days).astype("Float64")
+        known = clinical[name] if name in clinical.columns else computed
+        clinical = clinical.assign(**{name: known.fillna(computed)})
+    dates_given = [name for name in clinical.columns if clinical_dictionary()[str(name)].kind == "date"]
+    return clinical.drop(columns=dates_given)

@@ -11,6 +11,11 @@ class ClinicalSettings(Section):
     """The clinical table; without one, the run measures and reports what needs no clinical data."""
 
     table: str | None = Field(None, description="Clinical table (CSV, TSV, XLSX or Parquet), one row per patient.")
+    screws: str | None = Field(
+        None,
+        description="Table of single screws (CSV, TSV, XLSX or Parquet), one row per screw, for the per-screw analysis "
+        "of loosening; columns in config/README.md.",
+    )
     allow_unmatched: bool = Field(
         False, description="Accept rows of patients who have no scan in the cohort (they are left out)."
     )

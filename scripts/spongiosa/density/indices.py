@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-QUANTITIES = ("hu_mean", "vbmd_mean_mg_cm3")
+QUANTITIES = ("hu_mean", "hu_referenced_mean", "vbmd_mean_mg_cm3")
 
 SLICES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
 SHAPES = {
@@ -55,7 +55,7 @@ class CohortMeasurements:
                 "patient": patients.get_indexer(pd.Index(valid["patient_id"])),
                 "level": valid["level"].astype("category").to_numpy(),
                 "region": valid["region"].astype("category").to_numpy(),
-                **{quantity: _real(valid[quantity]) for quantity in QUANTITIES},
+                **{quantity: _real_or_nothing(valid, quantity) for quantity in QUANTITIES},
             }
         )
         table = table[table["patient"] >= 0]
@@ -63,17 +63,17 @@ class CohortMeasurements:
         #: Mean over sides, by patient, level and region; NaN where nothing was measured.
         self._by_region = table.groupby(["patient", "level", "region"], observed=True)[list(QUANTITIES)].mean()
         self._by_region = self._by_region.reset_index()
-        slices = table[table["region"].isin(SLICES)].dropna(subset="hu_mean")
-        by_level = slices.groupby(["patient", "level"], observed=True)["hu_mean"].agg(["sum", "size"]).reset_index()
-        #: Sum and number of the slices of every level that has enough of them.
-        self._slices = by_level[by_level["size"] >= MINIMUM_SLICES]
+        slices = table[table["region"].isin(SLICES)]
+        #: Sum and number of the slices of every level that has enough of them, by quantity.
+        self._slices = {quantity: _enough_slices(slices, quantity) for quantity in ("hu_mean", "hu_referenced_mean")}
 
-    def three_slice_mean(self, levels: Iterable[str], minimum_levels: int) -> pd.DataFrame:
+    def three_slice_mean(self, levels: Iterable[str], minimum_levels: int, quantity: str = "hu_mean") -> pd.DataFrame:
         """Mean over all slices of the three-slice ellipses, each slice with the same weight (study 000: 12 slices).
 
         A level counts when at least two of its three slices were measured.
         """
-        of_patient = self._slices[self._slices["level"].isin(list(levels))].groupby("patient")
+        rows = self._slices[quantity]
+        of_patient = rows[rows["level"].isin(list(levels))].groupby("patient")
         totals = of_patient[["sum", "size"]].sum()
         return self._index(totals["sum"] / totals["size"], of_patient.size(), minimum_levels)
 
@@ -119,25 +119,45 @@ class CohortMeasurements:
         )
 
 
-def _real(column: pd.Series[Any]) -> FloatArray:
-    return column.to_numpy(dtype=float, na_value=np.nan)
+def _enough_slices(slices: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    known = slices.dropna(subset=quantity)
+    by_level = known.groupby(["patient", "level"], observed=True)[quantity].agg(["sum", "size"]).reset_index()
+    return by_level[by_level["size"] >= MINIMUM_SLICES]
 
 
-def derive_indices(scans: pd.DataFrame, measurements: pd.DataFrame, settings: AggregateSettings) -> pd.DataFrame:
+def _real_or_nothing(rows: pd.DataFrame, quantity: str) -> FloatArray:
+    """The column as float64; NaN throughout where this table does not have it."""
+    if quantity not in rows:
+        return np.full(len(rows), np.nan)
+    return rows[quantity].to_numpy(dtype=float, na_value=np.nan)
+
+
+def derive_indices(
+    scans: pd.DataFrame,
+    measurements: pd.DataFrame,
+    settings: AggregateSettings,
+    left_out: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """One row per patient of the cohort, sorted: every index of the contract with its levels and reason.
 
     `scans` and `measurements` are the tables of the cohort.  The indices come from the CT of `settings.session`; a
-    patient without it, or whose scan left, has no values and says why.
+    patient without it, or whose scan left, has no values and says why.  Levels that `left_out` names (columns
+    patient_id, level) enter no index of that patient.
     """
     patients = pd.Index(sorted(scans["patient_id"].unique()), dtype="object")
     of_session = scans[(scans["session"] == settings.session) & (scans["modality"] == "ct")]
     of_session = of_session.set_index("patient_id").reindex(patients)
     has_left = (of_session["status"] != Status.OK).fillna(value=True).to_numpy(dtype=bool)
     scan_reasons = of_session["reason"].fillna(str(Reason.NOT_MEASURED)).astype(object).to_numpy()
-    measured = CohortMeasurements(_rows_of_session(measurements, settings.session), patients[~has_left])
+    rows = _rows_of_session(measurements, settings.session)
+    measured = CohortMeasurements(without_levels(rows, left_out), patients[~has_left])
+    complete = None if left_out is None or left_out.empty else CohortMeasurements(rows, patients[~has_left])
     columns: dict[str, Any] = {"patient_id": patients}
     for name, compute in INDICES.items():
         index = compute(measured, settings)
+        if complete is not None:
+            is_left_out = index["value"].isna() & compute(complete, settings)["value"].notna()
+            index.loc[is_left_out, "reason"] = str(Reason.LEVEL_LEFT_OUT)
         columns[name] = _spread(index["value"], has_left, np.nan)
         columns[f"{name}_levels_used"] = _spread(index["levels_used"], has_left, 0)
         columns[f"{name}_reason"] = _spread(index["reason"], has_left, scan_reasons[has_left])
@@ -153,13 +173,28 @@ def _spread(values: pd.Series[Any], has_left: BoolArray, of_those_who_left: Any)
     return spread
 
 
-def joined_patients(indices: pd.DataFrame, clinical: pd.DataFrame | None) -> pd.DataFrame:
-    """The wide table: clinical columns, then indices; what the clinical table states (such as `pbq`) wins."""
-    if clinical is None:
-        return indices
-    stated = set(clinical.columns) - {"patient_id"}
-    own = [name for name in indices.columns if name.removesuffix("_reason").removesuffix("_levels_used") not in stated]
-    return indices[["patient_id"]].merge(clinical, how="left", on="patient_id").merge(indices[own], on="patient_id")
+def joined_patients(indices: pd.DataFrame, clinical: pd.DataFrame | None, *further: pd.DataFrame) -> pd.DataFrame:
+    """The wide table: clinical columns, then `further` tables of a row per patient (acquisition, levels left out), then
+    indices; what the clinical table states (such as `pbq`) wins."""
+    table = indices[["patient_id"]]
+    if clinical is not None:
+        table = table.merge(clinical, how="left", on="patient_id")
+    for part in (*further, indices):
+        stated = set(table.columns) - {"patient_id"}
+        own = [name for name in part.columns if name.removesuffix("_reason").removesuffix("_levels_used") not in stated]
+        table = table.merge(part[own], how="left", on="patient_id")
+    return table
+
+
+def without_levels(rows: pd.DataFrame, left_out: pd.DataFrame | None) -> pd.DataFrame:
+    """`rows` without those whose patient and level stand in `left_out`."""
+    if left_out is None or left_out.empty or rows.empty:
+        return rows
+    pairs = ["patient_id", "level"]
+    is_left_out = pd.MultiIndex.from_frame(rows[pairs].astype(object)).isin(
+        pd.MultiIndex.from_frame(left_out[pairs].astype(object))
+    )
+    return rows[~is_left_out]
 
 
 def _rows_of_session(measurements: pd.DataFrame, session: str) -> pd.DataFrame:
@@ -207,14 +242,38 @@ IndexFunction = Callable[[CohortMeasurements, "AggregateSettings"], pd.DataFrame
 """Columns value, levels_used and reason (why the value is missing), one row per patient."""
 
 _L1_L4 = tuple(level.name for level in L1_TO_L4)
+_L1_L5 = tuple(level.name for level in LUMBAR if level.name != "L6")
 
 
 def _of_shape(region: str) -> IndexFunction:
     return lambda measured, settings: measured.region_mean(_L1_L4, region, "hu_mean", settings.minimum_levels)
 
 
-def _of_level(level: str) -> IndexFunction:
-    return lambda measured, _settings: measured.three_slice_mean([level], 1)
+def _of_shape_at(region: str, level: str) -> IndexFunction:
+    return lambda measured, _settings: measured.region_mean([level], region, "hu_mean", 1)
+
+
+def _referenced(raw: IndexFunction, referenced: IndexFunction) -> IndexFunction:
+    """Phantom-referenced HU; where raw HU are there and these are not, the reason is the missing nominal rod HU."""
+
+    def compute(measured: CohortMeasurements, settings: AggregateSettings) -> pd.DataFrame:
+        index = referenced(measured, settings)
+        has_raw = raw(measured, settings)["value"].notna()
+        index.loc[index["value"].isna() & has_raw, "reason"] = str(Reason.NO_NOMINAL_ROD_HU)
+        return index
+
+    return compute
+
+
+def _axial(levels: tuple[str, ...], quantity: str) -> IndexFunction:
+    """The three-slice mean of one level, or of several with the configured minimum."""
+    return lambda measured, settings: measured.three_slice_mean(
+        levels, 1 if len(levels) == 1 else settings.minimum_levels, quantity
+    )
+
+
+def _volume(quantity: str) -> IndexFunction:
+    return lambda measured, settings: measured.region_mean(_L1_L4, "body_trabecular", quantity, settings.minimum_levels)
 
 
 def _of_later_module(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
@@ -223,10 +282,21 @@ def _of_later_module(measured: CohortMeasurements, _settings: AggregateSettings)
 
 #: Every index by its column name.
 INDICES: dict[str, IndexFunction] = {
-    "ax_l1_l4_hu": lambda measured, settings: measured.three_slice_mean(_L1_L4, settings.minimum_levels),
-    "hu_3d_l1_l4": _of_shape("body_trabecular"),
-    **{f"{level.name.lower()}_hu": _of_level(level.name) for level in LUMBAR if level.name != "L6"},
+    "ax_l1_l4_hu": _axial(_L1_L4, "hu_mean"),
+    "hu_3d_l1_l4": _volume("hu_mean"),
+    **{f"{level.lower()}_hu": _axial((level,), "hu_mean") for level in _L1_L5},
     **{f"{name}_l1_l4_hu": _of_shape(region) for name, region in SHAPES.items()},
+    **{
+        f"{name}_{level.lower()}_hu": _of_shape_at(region, level) for name, region in SHAPES.items() for level in _L1_L4
+    },
+    "ax_l1_l4_hu_referenced": _referenced(_axial(_L1_L4, "hu_mean"), _axial(_L1_L4, "hu_referenced_mean")),
+    "hu_3d_l1_l4_referenced": _referenced(_volume("hu_mean"), _volume("hu_referenced_mean")),
+    **{
+        f"{level.lower()}_hu_referenced": _referenced(
+            _axial((level,), "hu_mean"), _axial((level,), "hu_referenced_mean")
+        )
+        for level in _L1_L5
+    },
     "vbmd_l1_l2_mg_cm3": _vbmd(("L1", "L2"), "body_central", 2),
     "l5_body_vbmd_mg_cm3": _vbmd(("L5",), "body_central", 1),
     "l5_pedicle_vbmd_mg_cm3": _vbmd(("L5",), "pedicle", 1),
