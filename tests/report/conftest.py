@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,3 +173,51 @@ def report_settings() -> ReportSettings:
 @pytest.fixture(scope="session")
 def provenance() -> Provenance:
     return PROVENANCE
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@dataclass
+class Opened:
+    """A page in a tab, and what it complained about or asked for besides itself."""
+
+    tab: Any
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; the tests that need it are skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium).")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Any]:
+    """Opens files: `open_page(path, **options of the tab)` gives an `Opened`."""
+    tabs = []
+
+    def opener(file: Path, **options: Any) -> Opened:
+        opened = Opened(browser.new_page(**options))
+        tabs.append(opened.tab)
+        opened.tab.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
+        opened.tab.on("pageerror", lambda error: opened.complaints.append(str(error)))
+
+        def note(request: Any) -> None:
+            if request.url != file.as_uri() and not request.url.startswith(("data:", "blob:")):
+                opened.complaints.append(f"request: {request.url}")
+
+        opened.tab.on("request", note)
+        opened.tab.goto(file.as_uri())
+        return opened
+
+    yield opener
+    for tab in tabs:
+        tab.close()

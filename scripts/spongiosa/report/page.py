@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -21,6 +18,7 @@ from spongiosa.report.dictionary import index_dictionary
 from spongiosa.report.exhibits import FigureExhibit
 from spongiosa.report.flow import STAGE_TITLES, PatientFlow, patient_flow, patient_outcomes
 from spongiosa.report.formatting import mean_sd, whole
+from spongiosa.report.html import environment, policy_for, template_text
 from spongiosa.report.listings import INDEX_VARIABLES, exclusion_tables, patient_table
 from spongiosa.report.study_files import WrittenFigure, WrittenStudy, read_study
 from spongiosa.report.tables import TableView, table_view, view_of_frame
@@ -28,7 +26,6 @@ from spongiosa.report.thumbnails import Thumbnail, thumbnails
 from spongiosa.report.variables import demographic_variables, dxa_variables, present
 from spongiosa.statistics.description import summarise_numeric
 
-TEMPLATES = Path(__file__).parent / "templates"
 MAIN_INDEX = "ax_l1_l4_hu"
 
 
@@ -90,33 +87,30 @@ def render_report(
     """
     flow = patient_flow(tables.scans)
     studies = [_study_view(read_study(folder), settings) for folder in study_folders]
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    behaviour = (TEMPLATES / "behaviour.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
-        title=settings.title,
-        headline=_headline(tables.patients, flow, studies),
-        tiles=_tiles(tables, flow),
-        flow=flow,
-        has_scans=not tables.scans.empty,
-        failures=_failures(tables.scans),
-        cohort=_cohort_section(tables, settings),
-        studies=studies,
-        patients=patient_table(tables.patients, tables.scans, settings),
-        pictures=_pictures(tables.scans, output_dir, settings),
-        exclusions=exclusion_tables(tables.exclusions, settings),
-        methods=_methods(tables),
-        provenance=provenance,
-        dictionary=view_of_frame("dictionary", "Columns of cohort/patients.csv", index_dictionary()),
-        style=Markup(style),
-        behaviour=Markup(behaviour),
-        script_hash=base64.b64encode(hashlib.sha256(behaviour.encode()).digest()).decode("ascii"),
+    behaviour, calculation = template_text("behaviour.js"), template_text("calculator.js")
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=settings.title,
+            headline=_headline(tables.patients, flow, studies),
+            tiles=_tiles(tables, flow),
+            flow=flow,
+            has_scans=not tables.scans.empty,
+            failures=_failures(tables.scans),
+            cohort=_cohort_section(tables, settings),
+            studies=studies,
+            patients=patient_table(tables.patients, tables.scans, settings),
+            pictures=_pictures(tables.scans, output_dir, settings),
+            exclusions=exclusion_tables(tables.exclusions, settings),
+            methods=_methods(tables),
+            provenance=provenance,
+            dictionary=view_of_frame("dictionary", "Columns of cohort/patients.csv", index_dictionary()),
+            style=Markup(template_text("style.css")),
+            behaviour=Markup(behaviour),
+            calculation=Markup(calculation),
+            policy=policy_for(behaviour, calculation),
+        )
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from spongiosa.report.calculator import DOCUMENT_NAME
+
 AUDIT_NAME = "audit.json"
 PRINTED_SUFFIX = "_printed"
 
@@ -38,7 +40,7 @@ class WrittenFigure:
 
 @dataclass(frozen=True)
 class WrittenStudy:
-    """Everything that a report shows of a study."""
+    """Everything that a report shows of a study; `calculator` is the document of its risk calculator, if it has one."""
 
     name: str
     title: str
@@ -49,6 +51,7 @@ class WrittenStudy:
     figures: tuple[WrittenFigure, ...]
     omitted: tuple[tuple[str, str], ...]
     audit: dict[str, Any]
+    calculator: dict[str, Any] | None = None
 
 
 def read_study(folder: Path) -> WrittenStudy:
@@ -83,7 +86,13 @@ def read_study(folder: Path) -> WrittenStudy:
         ),
         omitted=tuple((figure["title"], figure["reason"]) for figure in described["omitted"]),
         audit=described["audit"],
+        calculator=_calculator(folder) if DOCUMENT_NAME in described.get("documents", ()) else None,
     )
+
+
+def _calculator(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / DOCUMENT_NAME).read_text(encoding="utf-8"))
+    return document
 
 
 def read_printed(path: Path) -> pd.DataFrame:

@@ -20,10 +20,12 @@ from spongiosa.statistics.prediction_model import to_json
 from spongiosa.statistics.selection import Selection, SelectionRule, select_model
 from spongiosa.statistics.terms import Category, Linear, Term
 from spongiosa.studies import nomogram_exhibits as show
+from spongiosa.studies.calculator import calculator_documents
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers
 from spongiosa.studies.nomogram_model import FittedModel, fit_model
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
+from spongiosa.studies.predictors import LABELS, LOW_MEANS_EVENT
 from spongiosa.studies.regression_tables import selection_table
 from spongiosa.studies.result import StudyResult, attempt
 
@@ -31,16 +33,6 @@ NAME = "screw_loosening_nomogram"
 TITLE = "Screw loosening: model and nomogram"
 OUTCOME = "loosening"
 GROUPS = {"event": "Loosening", "none": "No loosening"}
-LABELS = {
-    "age_years": "Age [years]",
-    "bmi_kg_m2": "Body mass index [kg/m²]",
-    "fused_levels": "Fused levels",
-    "pbq": "PBQ",
-    "hu_ratio": "HU ratio",
-    "goutallier": "Goutallier grade",
-}
-#: Candidates of which low values mean loosening; of all others high values do.
-LOW_MEANS_EVENT = frozenset({"hu_ratio", "b_hu", "st_hu", "ax_l1_l4_hu", "hu_3d_l1_l4"})
 
 
 def analyse(
@@ -118,6 +110,7 @@ def analyse(
         figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
         omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
         audit=_audit(frame, flow, event, selection, model, settings, seed),
+        documents=calculator_documents(model, frame, settings.confidence) if model else (),
     )
 
 
