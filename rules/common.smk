@@ -108,8 +108,8 @@ def section(*names):
 
 
 def scans_of(stage):
-    """The scans of a unit as a stage may know them; a change here runs the stage again for that unit."""
-    return lambda wildcards: PLAN.scans_for_stage(wildcards.unit, stage)
+    """Hash of the scans of a unit as a stage may know them; a change here runs the stage again for that unit."""
+    return lambda wildcards: PLAN.hash_of_scans(wildcards.unit, stage)
 
 
 def memory_for(stage):

@@ -26,7 +26,7 @@ COLUMNS = ("patient_id", "session", "modality", "path", "labels", "body_labels",
 _LETTERS_AND_DIGITS = re.compile(r"[A-Za-z0-9]+")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class ScanRow:
     """One scan of the cohort; absent values are None.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +20,17 @@ from spongiosa.cohort.fingerprint import (
     write_fingerprints,
 )
 from spongiosa.cohort.handover import (
+    COLUMNS_OF_STAGE,
     KnownScan,
     RecordedPlan,
+    hash_of_scans,
     name_run,
     plan_path,
     scans_for_stage,
     write_plan,
 )
 from spongiosa.cohort.lock import Busy, take
-from spongiosa.cohort.manifest import ScanRow, read_cohort, read_pseudonym_key
+from spongiosa.cohort.manifest import COLUMNS, ScanRow, read_cohort, read_pseudonym_key
 from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
 
@@ -52,37 +55,58 @@ class CohortPlan:
         return Path(self.configuration.output_dir)
 
     @cached_property
-    def scans_of_unit(self) -> dict[str, list[KnownScan]]:
-        """What the stages may know of the scans of each unit that has any, units in order."""
+    def _rows_of_unit(self) -> dict[str, list[ScanRow]]:
+        """The scans of each unit that has any, units in order."""
+        members: dict[str, list[ScanRow]] = defaultdict(list)
+        for row in self.rows:
+            members[self.unit_of[row.patient_id]].append(row)
+        return {unit: members[unit] for unit in sorted(members)}
+
+    @cached_property
+    def _overrides_of_scan(self) -> dict[tuple[str, str, str], list[Override]]:
         overrides_of: dict[tuple[str, str, str], list[Override]] = defaultdict(list)
         for override in self.overrides:
             overrides_of[override.scan_id].append(override)
-        members: dict[str, list[KnownScan]] = defaultdict(list)
-        for row in self.rows:
-            known = self._known_scan(row, overrides_of.get(row.scan_id, []))
-            members[self.unit_of[row.patient_id]].append(known)
-        return {unit: members[unit] for unit in sorted(members)}
+        return dict(overrides_of)
+
+    @cached_property
+    def _hashes(self) -> dict[str, dict[str, str]]:
+        """Unit -> stage -> hash; what the stages know of 100,000 scans would fill the memory, so it is not kept."""
+        return {
+            unit: {stage: hash_of_scans(scans, stage) for stage in COLUMNS_OF_STAGE}
+            for unit, scans in self.known_scans()
+        }
 
     @property
     def units(self) -> list[str]:
-        return list(self.scans_of_unit)
+        return list(self._rows_of_unit)
 
     def scan_count(self, unit: str) -> int:
         """How many scans a unit has."""
-        return len(self.scans_of_unit[unit])
+        return len(self._rows_of_unit[unit])
+
+    def known_scans(self) -> Iterator[tuple[str, list[KnownScan]]]:
+        """Unit by unit what its stages may know of its scans."""
+        for unit, rows in self._rows_of_unit.items():
+            yield unit, [self._known_scan(row) for row in rows]
 
     def scans_for_stage(self, unit: str, stage: str) -> list[dict[str, Any]]:
         """What a stage may know of the scans of a unit."""
-        return scans_for_stage(self.scans_of_unit[unit], stage)
+        return scans_for_stage([self._known_scan(row) for row in self._rows_of_unit[unit]], stage)
+
+    def hash_of_scans(self, unit: str, stage: str) -> str:
+        """Hash over what a stage may know of the scans of a unit."""
+        return self._hashes[unit][stage]
 
     def cohort_overrides(self) -> list[dict[str, str]]:
         """The corrections that act when the cohort is aggregated."""
         return [asdict(override) for override in self.overrides if override.action not in STAGE_OF_ACTION]
 
-    def _known_scan(self, row: ScanRow, overrides: list[Override]) -> KnownScan:
+    def _known_scan(self, row: ScanRow) -> KnownScan:
+        overrides = self._overrides_of_scan.get(row.scan_id, [])
         fingerprint = self.fingerprints.get(row.scan_id, "")
         stages = {STAGE_OF_ACTION[override.action] for override in overrides if override.action in STAGE_OF_ACTION}
-        return vars(row) | {
+        return {column: getattr(row, column) for column in COLUMNS} | {
             "image_fingerprint": image_part(fingerprint),
             "labels_fingerprint": labels_part(fingerprint),
             "corrections": {stage: corrections_of_stage(overrides, stage) for stage in sorted(stages)},
@@ -132,7 +156,7 @@ def begin_run(plan: CohortPlan) -> IO[str] | None:
         raise InputFaults([Fault("units.tsv", None, None, sentence)])
     append_units(units_path(plan.output_dir), plan.unit_of)
     write_fingerprints(fingerprints_path(plan.output_dir), plan.fingerprints)
-    write_plan(plan_path(plan.output_dir), plan.scans_of_unit, plan.cohort_overrides())
+    write_plan(plan_path(plan.output_dir), plan.known_scans(), plan.cohort_overrides())
     name_run(plan.output_dir)
     return lock
 

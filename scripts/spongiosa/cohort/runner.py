@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from spongiosa.cohort.handover import run_name
+from spongiosa.cohort.handover import run_name, scans_of_job
 from spongiosa.cohort.lock import held
 from spongiosa.cohort.logs import logger, open_log, without_paths
 from spongiosa.cohort.machine import MachineFault, machine_fault
@@ -82,11 +82,12 @@ def _run_stage_alone(compute: StageFunction, snakemake: Any, settings: Any, tabl
     _limit_threads(snakemake.threads)
     params = snakemake.params
     output_dir = Path(snakemake.output.scans).parents[2]
+    stage, unit = snakemake.rule, snakemake.wildcards.unit
     run = StageRun(
-        stage=snakemake.rule,
-        unit=snakemake.wildcards.unit,
+        stage=stage,
+        unit=unit,
         output_dir=output_dir,
-        rows=params.scans,
+        rows=scans_of_job(output_dir, unit, stage, params.scans),
         settings=settings,
         settings_key=digest(params.settings, params.code),
         previous_table=Path(snakemake.input.scans) if "scans" in snakemake.input.keys() else None,  # noqa: SIM118

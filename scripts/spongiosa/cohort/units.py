@@ -6,6 +6,7 @@ no one.  The assignment is kept in the append-only table `units.tsv`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_units(path: Path) -> dict[str, str]:
         unit, tab, patient = line.partition("\t")
         if not (tab and unit and patient) or patient in unit_of:
             raise InputFaults([Fault("units.tsv", number, None, "damaged row; restore the file or remove output_dir.")])
-        unit_of[patient] = unit
+        unit_of[patient] = sys.intern(unit)  # one string for all patients of a unit
     return unit_of
 
 
@@ -37,10 +38,12 @@ def with_new_patients(unit_of: dict[str, str], patients: Iterable[str], patients
     last = max(assigned.values(), default="")
     number = int(last[1:]) if last else 0
     room = patients_per_job - sum(unit == last for unit in assigned.values()) if last else 0
+    name = last
     for patient in sorted(set(patients) - assigned.keys()):
         if room <= 0:
             number, room = number + 1, patients_per_job
-        assigned[patient] = unit_name(number)
+            name = unit_name(number)
+        assigned[patient] = name
         room -= 1
     return assigned
 
