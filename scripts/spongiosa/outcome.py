@@ -62,6 +62,10 @@ class Reason(StrEnum):
     CALIBRATION_REFUSED = "calibration_refused"
     PHANTOM_NOT_FOUND = "phantom_not_found"
     PHANTOM_FIT = "phantom_fit"
+    PHANTOM_INCOMPLETE = "phantom_incomplete"
+    PHANTOM_AMBIGUOUS = "phantom_ambiguous"
+    SCANNER_NOT_LISTED = "scanner_not_listed"
+    OTHER_MATERIAL = "other_material"
     TISSUES_NOT_FOUND = "tissues_not_found"
     CONTRAST_IN_BLOOD = "contrast_in_blood"
     NOT_CALIBRATED = "not_calibrated"
@@ -120,6 +124,10 @@ MEANING: dict[Reason, str] = {
     Reason.PHANTOM_FIT: "The rods of the phantom do not fit a line.",
     Reason.TISSUES_NOT_FOUND: "The reference tissues of the internal calibration were not found.",
     Reason.CONTRAST_IN_BLOOD: "Contrast medium in the blood, which an internal calibration would count as mineral.",
+    Reason.PHANTOM_INCOMPLETE: "Too few rods of the phantom lie in the image.",
+    Reason.PHANTOM_AMBIGUOUS: "The rods of the phantom can be told apart in more than one way.",
+    Reason.SCANNER_NOT_LISTED: "The scanner table has no line for this scan.",
+    Reason.OTHER_MATERIAL: "The vBMD is of another mineral than the threshold.",
     Reason.NOT_CALIBRATED: "No calibration was configured, so there is no vBMD.",
     Reason.NO_NOMINAL_ROD_HU: "No nominal rod HU were configured, so there is no phantom-referenced HU.",
     Reason.REVIEW_EXCLUDED: "A reader excluded it in the review.",
