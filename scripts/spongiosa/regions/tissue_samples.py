@@ -1,0 +1,81 @@
+"""Reference tissues of a scan as numbers: the HU of a tissue without what is mixed into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spongiosa.outcome import Reason
+from spongiosa.regions.coverage import VoxelWeights
+from spongiosa.volume import FloatArray
+
+#: The reference tissues, by the names of the data contract.
+TISSUES = ("air", "fat", "muscle", "blood", "cortical")
+
+#: Half width of the window about the peak, in robust standard deviations.
+PEAK_HALF_WIDTH_SD = 1.5
+
+#: Least half width of that window.
+PEAK_LEAST_WIDTH_SD = 0.3
+
+#: Rounds after which the window about the peak has settled.
+PEAK_ROUNDS = 20
+
+#: From the median absolute deviation to the standard deviation of a normal distribution.
+MAD_TO_SD = 1.4826
+
+
+@dataclass(frozen=True)
+class TissueSample:
+    """HU of a tissue: the centre of its peak, the SD of its voxels (noise and texture), and how many voxels."""
+
+    hu_mean: float
+    hu_sd: float
+    voxels: int
+
+
+@dataclass(frozen=True)
+class TissueRegion:
+    """A reference tissue in a scan: its voxels on the grid of the scan with the sample, or why there is none."""
+
+    name: str
+    weights: VoxelWeights | None = None
+    sample: TissueSample | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if not ((self.weights is None) == (self.sample is None) == (self.reason is not None)):
+            raise ValueError("a tissue has either voxels and a sample or the reason why it has none")
+
+
+def sample_tissue(hu: NDArray[np.number]) -> TissueSample:
+    """Sample of the voxels of a tissue, HU of shape (n,).
+
+    The centre is that of the histogram's peak: the mean of what lies within 1.5 SD of it, found by repetition from the
+    median on.  For a symmetric peak that is the mean; strands of connective tissue, fat between the fibres or a clip of
+    the scale at -1024 HU, which skew the mean, fall outside of the window.
+    Raises `ValueError` without voxels.
+    """
+    if hu.size == 0:
+        raise ValueError("a tissue without voxels has no sample")
+    values = np.asarray(hu, dtype=np.float64)
+    spread = robust_sd(values)
+    centre = float(np.median(values))
+    lowest = float(values.min())
+    for _ in range(PEAK_ROUNDS):
+        # values heaped up at the end of the scale belong to one side only: keep them out of the window
+        half_width = min(PEAK_HALF_WIDTH_SD * spread, centre - lowest - 0.5)
+        near = values[np.abs(values - centre) <= max(half_width, PEAK_LEAST_WIDTH_SD * spread, 1.0)]
+        moved = float(near.mean()) if near.size else centre
+        if abs(moved - centre) < 0.01:
+            break
+        centre = moved
+    return TissueSample(centre, float(values.std(ddof=1)) if values.size > 1 else 0.0, int(values.size))
+
+
+def robust_sd(values: FloatArray) -> float:
+    """SD of the bulk of the values, from the median absolute deviation."""
+    return MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))

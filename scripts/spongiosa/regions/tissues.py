@@ -1,0 +1,201 @@
+"""Reference tissues of a scan, found from the anatomy: air, fat, muscle, blood and compact bone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spongiosa.anatomy.frame import SpineDescription
+from spongiosa.outcome import Reason
+from spongiosa.regions.body import require_one_grid
+from spongiosa.regions.compact_bone import compact_bone
+from spongiosa.regions.parenchyma import brightest_parenchyma
+from spongiosa.regions.tissue_grid import Mask, TissueGrid
+from spongiosa.regions.tissue_samples import TISSUES, TissueRegion, TissueSample, sample_tissue
+from spongiosa.regions.trunk_outline import TrunkOutline, air_beside, find_trunk
+from spongiosa.regions.vessels import SpineInSlices, find_great_vessels
+from spongiosa.volume import Volume
+
+#: Smallest volume of each tissue.  [mm3]
+SMALLEST_MM3 = {"air": 1000.0, "fat": 1000.0, "muscle": 1000.0, "blood": 500.0, "kidney": 2000.0}
+
+#: A sample is thinned to about this, which fixes its mean to 0.1 HU in any noise.  [mm3]
+LARGEST_MM3 = 60_000.0
+
+#: Fat: below the skin [mm], its HU, its distance from anything else, and where it counts as subcutaneous.
+SKIN_MM = 4.0
+FAT_HU = (-150.0, -50.0)
+FAT_CORE_MM = 2.6
+SUBCUTANEOUS_MM = 12.0
+
+#: Muscle: HU of blocks, and the distance from anything else.  [HU, mm]
+MUSCLE_HU = (5.0, 120.0)
+MUSCLE_CORE_MM = 2.6
+
+#: Paraspinal muscle from the middle of the canal's front: to the sides and behind the front of the body.  [mm]
+ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM = (12.0, 60.0), (55.0, 110.0)
+PSOAS_SIDE_MM, PSOAS_BEHIND_MM = (24.0, 62.0), (8.0, 45.0)
+
+#: Blocks this near the peak of the histogram are muscle without visible fat.  [HU]
+MUSCLE_PEAK_HU = 15.0
+
+#: Distance of muscle and fat from bone.  [mm]
+FROM_BONE_MM = 5.0
+
+#: Levels that hold something denser than bone.
+FOREIGN_FLAGS = frozenset({"metal", "cement"})
+
+
+@dataclass(frozen=True)
+class ScanTissues:
+    """The reference tissues of a scan, and the organs that tell the phase of a contrast medium where they are seen."""
+
+    regions: Mapping[str, TissueRegion]
+    organs: Mapping[str, TissueSample]
+
+    @property
+    def samples(self) -> dict[str, TissueSample]:
+        """The reference tissues that were found."""
+        return {name: region.sample for name, region in self.regions.items() if region.sample is not None}
+
+
+def reference_tissues(
+    volume: Volume, vertebrae: Volume, bodies: Volume, spine: SpineDescription
+) -> dict[str, TissueRegion]:
+    """Every tissue of `TISSUES` with its voxels and sample, or why it has none; see `find_tissues`."""
+    return dict(find_tissues(volume, vertebrae, bodies, spine).regions)
+
+
+def find_tissues(volume: Volume, vertebrae: Volume, bodies: Volume, spine: SpineDescription) -> ScanTissues:
+    """The reference tissues of a scan by its anatomy.
+
+    `volume` in HU; `vertebrae` and `bodies` label maps on its grid, truncated levels included; `spine` describes them.
+    Works on voxels of any orientation and size.
+
+    air       beside the skin in front and at the sides, without padding, table and clothes
+    fat       subcutaneous, behind the front of the spine where there is enough, else any fat of the trunk
+    muscle    psoas and paraspinal muscle, the blocks around the upper peak of the histogram (without visible fat)
+    blood     the inner 60 % of the aorta's radius, or of the vena cava where no aorta is seen
+    cortical  the densest voxels of vertebrae and sacrum that are enclosed by compact bone; none of levels with metal
+              or cement
+
+    Organs: `aorta`, `vena_cava`, and `kidney`, the brightest parenchyma beside the spine.
+    Raises `ValueError` when a map lies on another grid.
+    """
+    require_one_grid(volume, vertebrae, bodies)
+    grid = TissueGrid.of(volume, vertebrae, bodies)
+    trunk = None if grid is None else find_trunk(grid)
+    if grid is None or trunk is None or not trunk.inside.any():
+        detail = "No vertebral body shows where the tissues lie."
+        missing = {name: TissueRegion(name, reason=Reason.TISSUES_NOT_FOUND, detail=detail) for name in TISSUES}
+        return ScanTissues(missing, {})
+    foreign = [v.label for v in spine.vertebrae if set(v.flags) & FOREIGN_FLAGS]
+    return TissueSearch(grid, trunk).found(vertebrae, foreign)
+
+
+class TissueSearch:
+    """The search in one scan."""
+
+    def __init__(self, grid: TissueGrid, trunk: TrunkOutline) -> None:
+        self.grid = grid
+        self.trunk = trunk
+        self.spine = SpineInSlices.of(grid)
+        self.aorta, self.vena_cava = find_great_vessels(grid, self.spine)
+
+    def found(self, vertebrae: Volume, foreign_labels: Sequence[int]) -> ScanTissues:
+        """The tissues in the order of `TISSUES`; compact bone is not taken from `foreign_labels`."""
+        vessel = self.aorta or self.vena_cava
+        nothing = np.zeros_like(self.grid.is_image)
+        masks = {
+            "air": (air_beside(self.grid, self.trunk), "No free air beside the skin is in view."),
+            "fat": (self.fat(), "No layer of fat is in view."),
+            "muscle": (self.muscle(), "No muscle beside the spine is in view."),
+            "blood": (
+                nothing if vessel is None else vessel.core(self.grid),
+                "Neither aorta nor vena cava was recognised in front of the spine.",
+            ),
+        }
+        regions = {name: self._region(name, mask, detail) for name, (mask, detail) in masks.items()}
+        regions["cortical"] = compact_bone(self.grid, vertebrae, foreign_labels)
+        organs = {"aorta": self.aorta, "vena_cava": self.vena_cava}
+        samples = {name: self._sample(v.core(self.grid)) for name, v in organs.items() if v is not None}
+        kidney = brightest_parenchyma(self.grid, self.trunk, self.spine)
+        if kidney.sum() * self.grid.voxel_mm3 >= SMALLEST_MM3["kidney"]:
+            samples["kidney"] = self._sample(kidney)
+        return ScanTissues({name: regions[name] for name in TISSUES}, samples)
+
+    def _sample(self, mask: Mask) -> TissueSample:
+        return sample_tissue(self.grid.voxel_hu(self.grid.weights(mask)))
+
+    def _region(self, name: str, mask: Mask, detail: str) -> TissueRegion:
+        grid = self.grid
+        volume_mm3 = float(mask.sum()) * grid.voxel_mm3
+        if volume_mm3 < SMALLEST_MM3[name]:
+            return TissueRegion(name, reason=Reason.TISSUES_NOT_FOUND, detail=detail)
+        if volume_mm3 > LARGEST_MM3:
+            mask = _thinned(mask, int(np.ceil(volume_mm3 / LARGEST_MM3)))
+        weights = grid.weights(mask)
+        return TissueRegion(name, weights, sample_tissue(grid.voxel_hu(weights)))
+
+    def fat(self) -> Mask:
+        grid, trunk = self.grid, self.trunk
+        fat = trunk.inside & (trunk.depth_mm > SKIN_MM) & (grid.smooth_hu > FAT_HU[0]) & (grid.smooth_hu < FAT_HU[1])
+        core = grid.depth_mm(fat) > FAT_CORE_MM
+        layer = np.zeros_like(core)
+        for k, section in enumerate(core):
+            components, _ = ndimage.label(section)
+            outer = np.unique(components[section & (trunk.depth_mm[k] < SUBCUTANEOUS_MM)])
+            layer[k] = section & np.isin(components, outer[outer > 0])
+        rows = np.arange(grid.hu.shape[1])
+        behind = layer & (rows[None, :, None] > self.spine.front_row[:, None, None])
+        enough = SMALLEST_MM3["fat"] / grid.voxel_mm3
+        for choice in (behind, layer, core):
+            if choice.sum() >= enough:
+                return np.asarray(choice)
+        return core
+
+    def muscle(self) -> Mask:
+        grid, trunk = self.grid, self.trunk
+        _, dy, dx = grid.spacing_mm
+        side = np.abs(np.arange(grid.hu.shape[2])[None, :] - self.spine.column[:, None]) * dx
+        behind = (np.arange(grid.hu.shape[1])[None, :] - self.spine.front_row[:, None]) * dy
+        near = np.zeros(grid.hu.shape, dtype=bool)
+        for across, along in ((ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM), (PSOAS_SIDE_MM, PSOAS_BEHIND_MM)):
+            near |= ((side >= across[0]) & (side <= across[1]))[:, None, :] & (
+                (behind >= along[0]) & (behind <= along[1])
+            )[:, :, None]
+        bone = (grid.vertebrae > 0) | (grid.smooth_hu > 200.0)
+        muscle = (grid.smooth_hu > MUSCLE_HU[0]) & (grid.smooth_hu < MUSCLE_HU[1]) & trunk.inside & ~bone
+        core = near & (grid.depth_mm(muscle) > MUSCLE_CORE_MM) & (grid.depth_mm(~bone) > FROM_BONE_MM)
+        if not core.any():
+            return core
+        peak = _upper_peak(grid.smooth_hu[core])
+        return np.asarray(core & (np.abs(grid.smooth_hu - peak) < MUSCLE_PEAK_HU))
+
+
+def _upper_peak(hu: NDArray[np.float32]) -> float:
+    """The highest peak of the histogram that holds at least half as many blocks as the largest.  [HU]
+
+    Fat between the fibres makes muscle darker, never brighter: its own peak is the upper one.
+    """
+    counts, edges = np.histogram(hu, bins=np.arange(MUSCLE_HU[0], MUSCLE_HU[1] + 3.0, 3.0))
+    smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), 1.5)
+    peaks = [
+        k
+        for k in range(len(smooth))
+        if smooth[k] >= smooth[max(k - 1, 0)] and smooth[k] >= smooth[min(k + 1, len(smooth) - 1)]
+    ]
+    high = [k for k in peaks if smooth[k] >= 0.5 * smooth.max()]
+    return float((edges[high[-1]] + edges[high[-1] + 1]) / 2.0)
+
+
+def _thinned(mask: Mask, every: int) -> Mask:
+    """One in `every` blocks of the mask, evenly."""
+    places = np.flatnonzero(mask)[::every]
+    thinned = np.zeros(mask.size, dtype=bool)
+    thinned[places] = True
+    return thinned.reshape(mask.shape)
