@@ -1,5 +1,8 @@
 """Files are whole or absent, and equal tables give equal bytes."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -28,6 +31,20 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
+    path, other = tmp_path / "table.txt", tmp_path / "other.txt"
+    killed = "import os\nwith written_whole(path) as part:\n    part.write_text('half')\n    os.kill(os.getpid(), 9)\n"
+    start = "import sys\nfrom pathlib import Path\nfrom spongiosa.provenance import written_whole\n"
+    for target in (path, other):
+        subprocess.run([sys.executable, "-c", f"{start}path = Path(sys.argv[1])\n{killed}", str(target)], check=False)
+    assert len(list(tmp_path.glob(".writing-*"))) == 2
+    with written_whole(path) as part, written_whole(path) as second:
+        part.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first", "two writers at once do not take each other's files"
+    assert [folder.name.split("-")[1] for folder in tmp_path.glob(".writing-*")] == ["other.txt"]
 
 
 def test_equal_tables_give_equal_bytes(tmp_path):

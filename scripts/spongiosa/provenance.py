@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,10 +57,12 @@ def file_digest(path: Path) -> str:
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path` with the same suffixes; rename it to `path` when the block succeeds.
 
-    A killed process leaves either the old file, the new one or none, never a part of one.
+    A killed process leaves either the old file, the new one or none, never a part of one; what it leaves of the
+    temporary file is removed when `path` is written again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    _remove_leftovers(path)
+    folder = Path(tempfile.mkdtemp(prefix=f".writing-{path.name}-{os.getpid()}-", dir=path.parent))
     part = folder / path.name
     try:
         yield part
@@ -69,6 +72,17 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         part.unlink(missing_ok=True)
         folder.rmdir()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary folders of killed writers of `path`; one that still runs on this machine keeps its own."""
+    begins = f".writing-{path.name}-"
+    with os.scandir(path.parent) as entries:
+        leftovers = [entry for entry in entries if entry.name.startswith(begins)]
+    for entry in leftovers:
+        process = entry.name.removeprefix(begins).partition("-")[0]
+        if process.isdigit() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
