@@ -13,7 +13,7 @@ rule index_series:
         mem_mb=memory_for("index_series"),
         runtime=minutes_for("index_series"),
     params:
-        settings=section("series"),
+        settings=section("series") | {"personal": personal_settings(), "secret": KEYS.fingerprints["secret"]},
         code=code_hash("index_series"),
         scans=scans_of("index_series"),
     message:

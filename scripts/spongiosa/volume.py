@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.nifti_integrity import refuse_damaged_nifti
 from spongiosa.provenance import written_whole
 
 FloatArray = NDArray[np.float64]
@@ -104,9 +105,14 @@ def bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[NDArray[np.i
 
 
 def read_volume(path: Path | str) -> Volume:
-    """Read one NIfTI, NRRD or MHA volume with ITK.  Raises `OSError` when it cannot be read or is not 3-D."""
+    """Read one NIfTI, NRRD or MHA volume with ITK.
+
+    Raises `OSError` when it cannot be read, is cut short or damaged, or is not 3-D.
+    """
     import SimpleITK as sitk
 
+    if str(path).lower().endswith((".nii", ".nii.gz")) and Path(path).is_file():
+        refuse_damaged_nifti(Path(path))
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spongiosa.config.series import SeriesSettings
+from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.index import NothingChosen, index_input
 from spongiosa.dicom.record import SeriesRecord
 from spongiosa.nifti import write_compressed_nifti
@@ -139,7 +140,7 @@ def test_names_and_order_of_files_and_rubbish_change_nothing(tmp_path: Path):
 
 def test_the_key_of_a_series_depends_on_the_salt_and_tells_no_uid(tmp_path: Path):
     write(tmp_path, 2)
-    plain, salted = indexed(tmp_path)[0], indexed(tmp_path, patient_salt="secret")[0]
+    plain, salted = indexed(tmp_path)[0], indexed(tmp_path, patient=PatientIdentity(b"secret"))[0]
     assert plain.series_key != salted.series_key
     assert len(salted.series_key) == 10 and int(salted.series_key, 16) >= 0
 

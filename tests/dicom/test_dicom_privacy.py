@@ -15,6 +15,7 @@ import pytest
 from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.assembly import assemble_input
+from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.index import index_input
 from spongiosa.dicom.kernels import kernel_class, known_kernel
 from spongiosa.dicom.privacy import age_years, known_body_part, known_manufacturer
@@ -42,9 +43,11 @@ FREE_TEXTS = (
 def ingested_text(path: Path, out: Path) -> str:
     """Everything that an ingest gives away, as one text: rows, sidecar, and the unpacked volume file."""
     settings = SeriesSettings()
-    records = index_input(path, "ct", settings, patient_salt="P1")
+    records = index_input(path, "ct", settings, patient=PatientIdentity(b"secret", "P1"))
     (chosen,) = [record for record in records if record.is_chosen]
-    scan = assemble_input(path, "ct", chosen.series_key, settings, ConvertSettings(), patient_salt="P1")
+    scan = assemble_input(
+        path, "ct", chosen.series_key, settings, ConvertSettings(), patient=PatientIdentity(b"secret", "P1")
+    )
     write_compressed_nifti(scan.volume, out / "scan.nii.gz")
     unpacked = gzip.decompress((out / "scan.nii.gz").read_bytes()).decode("latin-1")
     return json.dumps([record.to_row() for record in records]) + json.dumps(scan.acquisition) + unpacked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Collection
 from pathlib import Path
@@ -58,6 +59,29 @@ def read_clinical(
         raise InputFaults(sorted(faults, key=lambda fault: (fault.row or 0, fault.column or "")))
     clinical = clinical[clinical["patient_id"].isin(list(patients))]
     return _with_intervals(_with_bmi(clinical)).sort_values("patient_id").reset_index(drop=True)
+
+
+def read_clinical_dates(
+    settings: ClinicalSettings, name: str, pseudonym_key: bytes | None = None
+) -> dict[str, datetime.date]:
+    """Patient -> date in the column `name`, for those who have one; empty without such a column.
+
+    Values that are no dates are left out: `read_clinical` reports them.  Raises `InputFaults` for an unreadable table.
+    """
+    table = read_user_table(Path(str(settings.table)), "clinical table")
+    source_of = _sources(settings.columns, list(table.columns))
+    if any(source_of.get(column) not in table.columns for column in ("patient_id", name)):
+        return {}
+    dates = {}
+    for patient_id, text in zip(table[source_of["patient_id"]], table[source_of[name]], strict=True):
+        try:
+            day = parsed_cell(clinical_dictionary()[name], text)
+        except ImpossibleValue:
+            continue
+        if isinstance(day, str) and patient_id:
+            patient = patient_id if pseudonym_key is None else pseudonym(patient_id, pseudonym_key)
+            dates[patient] = datetime.date.fromisoformat(day)
+    return dates
 
 
 def _mapping_faults(mapping: dict[str, str], present: list[str]) -> list[Fault]:

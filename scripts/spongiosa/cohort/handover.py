@@ -22,7 +22,7 @@ from spongiosa.provenance import digest, write_text, written_whole
 
 #: Columns of a scan's row that a stage reads beside its identity; what is not listed here cannot make it run again.
 COLUMNS_OF_STAGE: dict[str, tuple[str, ...]] = {
-    "index_series": ("path", "image_fingerprint", "corrections"),
+    "index_series": ("path", "image_fingerprint", "corrections", "reference_day"),
     "convert_scan": ("path",),
     "localise_vertebrae": ("labels", "body_labels", "label_scheme", "labels_fingerprint", "corrections"),
     "mask_regions": (),

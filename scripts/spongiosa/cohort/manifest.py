@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spongiosa.cohort.faults import Fault, InputFaults
+from spongiosa.cohort.secret import project_secret
 from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.config.cohort import PROJECT_SECRET
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +53,10 @@ def read_cohort(settings: CohortSettings) -> list[ScanRow]:
     """All scans, sorted by patient, session and modality.
 
     Raises `InputFaults` with every fault of the manifest.  Whether the images exist is not asked here: a missing image
-    is a result of the first stage and not a reason to refuse the cohort.
+    is a result of the first stage and not a reason to refuse the cohort.  Merged sites have no scans of their own.
     """
+    if settings.sites:
+        return []
     if settings.manifest is not None:
         rows = _rows_of_manifest(Path(settings.manifest))
     else:
@@ -167,7 +171,15 @@ def _scan_row(cells: dict[str, str], folder: str) -> ScanRow:
 
 
 def read_pseudonym_key(path: Path) -> bytes:
-    """The secret of the keyed hash.  Raises `InputFaults` when the file is missing or the key is too short."""
+    """The secret of the keyed hash: the content of a file, or the project's secret for the word `project`.
+
+    Raises `InputFaults` when the file is missing or the key is too short.
+    """
+    if str(path) == PROJECT_SECRET:
+        secret = project_secret(None)
+        if secret is None:
+            raise InputFaults([Fault("cohort.pseudonymise", None, None, "the project has no secret yet.")])
+        return secret
     if not path.is_file():
         raise InputFaults([Fault("cohort.pseudonymise", None, None, f"the key file {path} does not exist.")])
     key = path.read_bytes().strip()

@@ -29,6 +29,7 @@ from spongiosa.cohort.handover import (
     scans_for_stage,
     write_plan,
 )
+from spongiosa.cohort.keys import ready_keys, record_fingerprints
 from spongiosa.cohort.lock import Busy, take
 from spongiosa.cohort.manifest import COLUMNS, ScanRow, read_cohort, read_pseudonym_key
 from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
@@ -49,6 +50,8 @@ class CohortPlan:
     unit_of: dict[str, str]
     fingerprints: dict[tuple[str, str, str], str]
     overrides: list[Override]
+    reference_days: dict[str, int]
+    """Patient -> day of the DXA or surgery, counted by `PatientIdentity.day`, where the choice of series needs it."""
 
     @property
     def output_dir(self) -> Path:
@@ -110,6 +113,7 @@ class CohortPlan:
             "image_fingerprint": image_part(fingerprint),
             "labels_fingerprint": labels_part(fingerprint),
             "corrections": {stage: corrections_of_stage(overrides, stage) for stage in sorted(stages)},
+            "reference_day": self.reference_days.get(row.patient_id),
         }
 
 
@@ -136,6 +140,7 @@ def plan_cohort(configuration: Configuration) -> CohortPlan:
         unit_of=unit_of,
         fingerprints=_fingerprints(configuration, rows),
         overrides=_overrides(configuration, rows),
+        reference_days=_reference_days(configuration),
     )
 
 
@@ -157,6 +162,7 @@ def begin_run(plan: CohortPlan) -> IO[str] | None:
     append_units(units_path(plan.output_dir), plan.unit_of)
     write_fingerprints(fingerprints_path(plan.output_dir), plan.fingerprints)
     write_plan(plan_path(plan.output_dir), plan.known_scans(), plan.cohort_overrides())
+    record_fingerprints(plan.output_dir, ready_keys(plan.configuration.cohort, plan.output_dir))
     name_run(plan.output_dir)
     return lock
 
@@ -197,6 +203,18 @@ def _fingerprints(configuration: Configuration, rows: list[ScanRow]) -> dict[tup
         return {row.scan_id: fingerprint_of_scan(row) for row in rows}
     recorded = read_fingerprints(fingerprints_path(Path(configuration.output_dir)))
     return {row.scan_id: recorded.get(row.scan_id) or fingerprint_of_scan(row) for row in rows}
+
+
+def _reference_days(configuration: Configuration) -> dict[str, int]:
+    """Patient -> day to which the preference `nearest_date` compares; empty where it has nothing to compare to."""
+    from spongiosa.cohort.clinical import read_clinical_dates
+    from spongiosa.cohort.header_facts import days_of
+
+    if configuration.clinical.table is None or "nearest_date" not in configuration.series.preferences:
+        return {}
+    keys = ready_keys(configuration.cohort, Path(configuration.output_dir))
+    dates = read_clinical_dates(configuration.clinical, configuration.series.nearest_to, keys.pseudonym_key)
+    return days_of(dates, keys.secret)
 
 
 def _overrides(configuration: Configuration, rows: list[ScanRow]) -> list[Override]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from spongiosa.config.base import Section
+
+#: The value of `pseudonymise` that stands for the project's secret.
+PROJECT_SECRET = "project"
 
 
 class CohortSettings(Section):
@@ -20,6 +23,21 @@ class CohortSettings(Section):
     dicom_root: str | None = Field(
         None, description="Instead of a manifest: a folder whose direct subfolders are the patients (one CT each)."
     )
+    sites: dict[str, str] = Field(
+        {},
+        description="Instead of a manifest: cohorts that several sites computed apart, name of the site -> its results "
+        "folder. Their tables are merged with a column `site`; studies and report follow without any image.",
+    )
+    site_ids: Literal["refuse", "prefix"] = Field(
+        "refuse",
+        description="When two sites have the same patient_id: `refuse` the merge, or `prefix` every patient_id with "
+        "the name of its site.",
+    )
+    allow_different_sites: bool = Field(
+        False,
+        description="Merge sites although package versions, code or measuring settings differ; the log names what "
+        "differs.",
+    )
     patients_per_job: int = Field(
         1,
         ge=1,
@@ -27,10 +45,18 @@ class CohortSettings(Section):
         description="Patients that share one job. 1 on a workstation; 20-100 on a cluster. Changing it recomputes "
         "nothing: patients that were seen before stay in their unit.",
     )
+    secret: str | None = Field(
+        None,
+        description="Path of a file whose content (at least 16 characters) is the project's secret: the key of series "
+        "keys and of day counts. Without it the environment variable SPONGIOSA_SECRET counts, and without that the "
+        "file .spongiosa/secret where the workflow is started, which the first run makes. Keep it, and keep it apart "
+        "from the results.",
+    )
     pseudonymise: str | None = Field(
         None,
-        description="Path of a file whose content is a secret key (at least 16 characters). When given, every "
-        "patient_id is replaced by a keyed hash (HMAC-SHA256, first 12 hex digits) in all outputs.",
+        description="Every patient_id is replaced by a keyed hash (HMAC-SHA256, first 12 hex digits) in all outputs: "
+        "`project` keys it with the project's secret, anything else is the path of a file whose content is a key of "
+        "its own (at least 16 characters).",
     )
     fingerprint: Literal["auto", "start", "refresh"] = Field(
         "auto",
@@ -40,6 +66,13 @@ class CohortSettings(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> CohortSettings:
-        if (self.manifest is None) == (self.dicom_root is None):
-            raise ValueError("give exactly one of cohort.manifest and cohort.dicom_root")
+        if (self.manifest is not None) + (self.dicom_root is not None) + bool(self.sites) != 1:
+            raise ValueError("give exactly one of cohort.manifest, cohort.dicom_root and cohort.sites")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pseudonyms_by_the_project_secret(cls, data: Any) -> Any:
+        """`pseudonymise: project` means the file of the secret where one is named."""
+        is_asked = isinstance(data, dict) and data.get("pseudonymise") == PROJECT_SECRET and data.get("secret")
+        return {**data, "pseudonymise": data["secret"]} if is_asked else data

@@ -40,11 +40,23 @@ class ConvertSettings(Section):
     )
     patient_age: Literal["drop", "bands", "years"] = Field(
         "drop",
-        description="Whether the age at the scan may leave the header for the scan's JSON file: not at all, as the "
-        "lower end of its band of five years, or in years; 90 and above are 90 in either case.",
+        description="Whether the age at the scan may leave the header, for the scan's JSON file, series.parquet and, "
+        "where the clinical table has no age, patients.parquet: not at all, as its band of five years (the lower end; "
+        "in patients.parquet the middle), or in years; 90 and above are 90 in either case.",
     )
     patient_sex: Literal["drop", "keep"] = Field(
-        "drop", description="Whether the sex may leave the header for the scan's JSON file."
+        "drop", description="Whether the sex may leave the header, for the same places as the age."
+    )
+    dates: Literal["drop", "offset"] = Field(
+        "drop",
+        description="Whether the date of the scan may leave the header: not at all, or as a count of days from a day "
+        "that only the project's secret tells, so that intervals (CT to DXA, CT to CT) are true and no date is known.",
+    )
+    keep: Literal["full", "lumbar", "none"] = Field(
+        "full",
+        description="What is kept of a converted scan once all its stages are done: all of it; the box around "
+        "everything that was measured; or nothing. A stage that has to run again converts the DICOM again, for those "
+        "scans only.",
     )
     maximum_megavoxels: float = Field(
         1000.0, gt=0, le=20_000, description="A volume with more voxels than this is refused. [million voxels]"

@@ -13,6 +13,9 @@ MEASURING_SECTIONS = ("series", "convert", "localise", "regions", "calibration",
 #: Keys that name a table whose rows are passed to the rules that need them.
 TABLE_KEYS = {"review": {"overrides"}}
 
+#: Keys that act when everything is measured: they change no measurement.
+LATER_KEYS = {"convert": {"keep"}}
+
 
 def section_of(configuration: Configuration, *names: str) -> dict[str, Any]:
     """The named sections as plain data; a dotted name (`studies.x`) reaches into a section."""
@@ -21,7 +24,7 @@ def section_of(configuration: Configuration, *names: str) -> dict[str, Any]:
         section: Any = configuration
         for part in name.split("."):
             section = getattr(section, part)
-        parts[name.rpartition(".")[2]] = section.model_dump(mode="json", exclude=TABLE_KEYS.get(name))
+        parts[name.rpartition(".")[2]] = section.model_dump(mode="json", exclude=(TABLE_KEYS | LATER_KEYS).get(name))
     return parts
 
 

@@ -9,7 +9,14 @@ from pydantic import Field, field_validator
 from spongiosa.config.base import Section
 
 Preference = Literal[
-    "complete", "original_axial", "lumbar_coverage", "no_contrast", "kernel", "slice_thickness", "most_slices"
+    "complete",
+    "original_axial",
+    "lumbar_coverage",
+    "no_contrast",
+    "kernel",
+    "slice_thickness",
+    "most_slices",
+    "nearest_date",
 ]
 KernelClass = Literal["standard", "soft", "sharp", "unknown"]
 
@@ -30,12 +37,20 @@ class SeriesSettings(Section):
             "kernel",
             "slice_thickness",
             "most_slices",
+            "nearest_date",
         ),
         min_length=1,
         description="What decides between several usable series, the most important first; the next counts only where "
         "the former are equal. `complete`: no missing slice; `original_axial`: as scanned, not reformatted; "
-        "`lumbar_coverage`: longer, up to sufficient_length_mm; `no_contrast`: before contrast agent; `kernel`: "
-        "earlier in kernel_order; `slice_thickness`: nearest to preferred_slice_thickness_mm; `most_slices`.",
+        "`lumbar_coverage`: longer, up to sufficient_length_mm, and between equal lengths with a stated body part that "
+        "has a lumbar spine; `no_contrast`: before contrast agent; `kernel`: earlier in kernel_order; "
+        "`slice_thickness`: nearest to preferred_slice_thickness_mm; `most_slices`; `nearest_date`: nearest to the "
+        "date that nearest_to names.",
+    )
+    nearest_to: Literal["dxa_date", "surgery_date"] = Field(
+        "dxa_date",
+        description="Column of the clinical table to which `nearest_date` compares the date of a scan; without it, or "
+        "for a patient without a date, that preference decides nothing.",
     )
     kernel_order: tuple[KernelClass, ...] = Field(
         ("standard", "soft", "unknown", "sharp"),

@@ -18,15 +18,15 @@ from spongiosa.dicom.defects import (
     refuse_too_large,
     refuse_undecodable,
 )
-from spongiosa.dicom.headers import FrameHeader, quiet_readers
-from spongiosa.dicom.index import find_series
-from spongiosa.dicom.isolated import FRAME_SECONDS, FrameHung
-from spongiosa.dicom.pixels import FrameReader, UndecodableFrame, hounsfield, signal
+from spongiosa.dicom.headers import FrameHeader
+from spongiosa.dicom.identity import PatientIdentity
+from spongiosa.dicom.index import NOBODY, find_series
+from spongiosa.dicom.planes import decode_planes
 from spongiosa.dicom.privacy import LOSSY_SYNTAXES, acquisition_fields, personal_fields
 from spongiosa.dicom.regrid import fill_gaps, resample_planes, shift_planes
 from spongiosa.dicom.sources import Source, list_sources
 from spongiosa.dicom.stack import Stack, stack_frames
-from spongiosa.dicom.volume_file import is_volume_file, read_volume_file, volume_key
+from spongiosa.dicom.volume_file import is_volume_file, read_volume_file, volume_name
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import AIR_HU, Geometry, Volume
 
@@ -52,7 +52,7 @@ def assemble_input(
     series: SeriesSettings,
     settings: ConvertSettings,
     threads: int = 1,
-    patient_salt: str = "",
+    patient: PatientIdentity = NOBODY,
 ) -> AssembledScan:
     """The series called `series_key` below `path`, in HU (CT) or signal (MR).
 
@@ -61,19 +61,19 @@ def assemble_input(
     Raises `Excluded`: those of `sources.list_sources`, and the conversion part of `faults.REASONS_IN_ORDER`.
     """
     sources = list_sources(Path(path), series)
-    frames = find_series(sources, series_key, threads, patient_salt)
+    frames = find_series(sources, series_key, threads, patient)
     if frames:
-        scan = assemble_frames(frames, modality, series, settings)
+        scan = assemble_frames(frames, modality, series, settings, threads, patient)
     else:
-        scan = _assemble_volume_file(_volume_called(sources, series_key, patient_salt), modality, settings)
+        scan = _assemble_volume_file(_volume_called(sources, series_key, patient), modality, settings)
     if modality.upper() == "CT":
         refuse_implausible_hu(scan.volume.voxels)
     return scan
 
 
-def _volume_called(sources: list[Source], key: str, salt: str) -> Source:
+def _volume_called(sources: list[Source], key: str, patient: PatientIdentity) -> Source:
     for source in sources:
-        if is_volume_file(source) and volume_key(source, salt) == key:
+        if is_volume_file(source) and volume_name(source, patient).key == key:
             return source
     raise Excluded(
         Reason.NO_SUITABLE_SERIES,
@@ -101,12 +101,17 @@ def _stored_compactly(voxels: NDArray[Any], modality: str) -> NDArray[Any]:
 
 
 def assemble_frames(
-    frames: list[FrameHeader], modality: str, series: SeriesSettings, settings: ConvertSettings
+    frames: list[FrameHeader],
+    modality: str,
+    series: SeriesSettings,
+    settings: ConvertSettings,
+    threads: int = 1,
+    patient: PatientIdentity = NOBODY,
 ) -> AssembledScan:
     """The frames of one series as a volume, whether or not its values look like a patient's.  Raises `Excluded`."""
     stack = stack_frames(frames)
     plan = plan_stack(stack, series, settings)
-    voxels, undecodable = _decode(stack, modality)
+    voxels, undecodable = decode_planes(stack, modality, threads)
     if undecodable:
         refuse_undecodable(stack, undecodable, settings)
         stack, voxels = stack.without(undecodable), np.delete(voxels, undecodable, axis=0)
@@ -115,7 +120,7 @@ def assemble_frames(
         voxels = _stored_compactly(voxels, modality)
     volume = _on_regular_grid(stack, plan, voxels, float(AIR_HU) if modality.upper() == "CT" else 0.0)
     acquisition = acquisition_fields(stack.first) | _spacing_fields(volume.geometry.spacing_mm)
-    acquisition |= personal_fields(stack.first, settings)
+    acquisition |= personal_fields(stack.first, settings, patient)
     if acquisition["slice_thickness_mm"] is None:
         acquisition["slice_thickness_mm"] = stack.first.slice_thickness_mm
     flags = list(plan.flags)
@@ -136,46 +141,6 @@ def _spacing_fields(spacing_mm: tuple[float, float, float]) -> dict[str, float]:
         "row_spacing_mm": round(row_spacing, 6),
         "column_spacing_mm": round(column_spacing, 6),
     }
-
-
-def _decode(stack: Stack, modality: str) -> tuple[NDArray[Any], list[int]]:
-    """Voxels (planes, rows, columns), and the indices of the planes of which no image could be decoded.
-
-    Raises `Excluded`: CONFLICTING_SLICES where different images lie at one position, UNDECODABLE where a decoder hangs.
-    """
-    first = stack.first
-    assert first.rows and first.columns
-    is_ct = modality.upper() == "CT"
-    shape = (len(stack.planes), first.rows, first.columns)
-    voxels: NDArray[Any] = np.empty(shape, dtype=np.int16 if is_ct else np.float32)
-    undecodable: list[int] = []
-    reader = FrameReader()
-    with quiet_readers():
-        for index, plane in enumerate(stack.planes):
-            images = []
-            for frame in plane:
-                try:
-                    stored = reader.stored_values(frame)
-                except UndecodableFrame:
-                    continue
-                except FrameHung as hang:
-                    raise Excluded(
-                        Reason.UNDECODABLE,
-                        f"Decoding the slice at {stack.places([index])} was given up after {FRAME_SECONDS:g} s: its "
-                        "pixel data are damaged; copy the series again.",
-                    ) from hang
-                images.append(hounsfield(stored, frame) if is_ct else signal(stored, frame))
-            if not images:
-                undecodable.append(index)
-                continue
-            if any(not np.array_equal(images[0], image) for image in images[1:]):
-                raise Excluded(
-                    Reason.CONFLICTING_SLICES,
-                    f"{len(images)} different images lie at {stack.places([index])}; the series holds several "
-                    "acquisitions that its headers do not tell apart. Export them as series of their own.",
-                )
-            voxels[index] = images[0]
-    return voxels, undecodable
 
 
 def _on_regular_grid(stack: Stack, plan: Plan, voxels: NDArray[Any], outside: float) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,6 +12,36 @@ from spongiosa.dicom.record import SeriesRecord
 
 _SAME_LENGTH_MM: Final = 10.0
 """Lengths are compared in steps of half a disc's height: less does not change which vertebrae are in view."""
+
+_PARTS_WITH_LUMBAR_SPINE: Final = frozenset(
+    {
+        "ABDOMEN",
+        "ABDOMENPELVIS",
+        "CHESTABDOMEN",
+        "CHESTABDPELVIS",
+        "LSPINE",
+        "LUMBARSPINE",
+        "LSSPINE",
+        "TLSPINE",
+        "TRUNK",
+        "WHOLEBODY",
+    }
+)
+_PARTS_WITHOUT_LUMBAR_SPINE: Final = frozenset(
+    {
+        "CHEST",
+        "THORAX",
+        "HEAD",
+        "HEADNECK",
+        "NECK",
+        "CSPINE",
+        "TSPINE",
+        "CTSPINE",
+        "HIP",
+        "KNEE",
+        "EXTREMITY",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +62,10 @@ def choose(
     """
     usable = [record for record in records if record.fault is None]
     by_reader = next((record for record in usable if record.series_key == chosen_key), None)
-    best = by_reader or max(usable, key=lambda record: (_scores(record, settings), record.series_key))
+    best = by_reader or max(usable, key=lambda record: (_scores(record, settings), record.name.order))
     runner_up = max(
         (record for record in usable if record is not best),
-        key=lambda record: (_scores(record, settings), record.series_key),
+        key=lambda record: (_scores(record, settings), record.name.order),
         default=None,
     )
     explained = []
@@ -68,7 +99,7 @@ def _why(
         return "Chosen: it is the only usable series."
     criterion = _deciding(best, runner_up, settings)
     if criterion is None:
-        return "Chosen: it equals another series in every preference, and the order of the keys decided."
+        return "Chosen: it equals another series in every preference; a fixed order decided."
     return f"Chosen: it {criterion.praise(best)}."
 
 
@@ -79,7 +110,7 @@ def _why_not(record: SeriesRecord, best: SeriesRecord, settings: SeriesSettings,
         return "Not chosen: a reader chose another series."
     criterion = _deciding(best, record, settings)
     if criterion is None:
-        return "Not chosen: it equals the chosen series in every preference, and the order of the keys decided."
+        return "Not chosen: it equals the chosen series in every preference; a fixed order decided."
     return f"Not chosen: it {criterion.reproach(record, best)}."
 
 
@@ -94,8 +125,11 @@ def _originality(record: SeriesRecord, _settings: SeriesSettings) -> float:
 
 
 def _coverage(record: SeriesRecord, settings: SeriesSettings) -> float:
+    """Length in steps; between equal lengths the stated body part, which is too often wrong to decide alone."""
     length = record.geometry.length_mm if record.geometry else 0.0
-    return min(length, settings.sufficient_length_mm) // _SAME_LENGTH_MM
+    part = record.acquisition.get("body_part")
+    stated = 0.25 if part in _PARTS_WITH_LUMBAR_SPINE else -0.25 if part in _PARTS_WITHOUT_LUMBAR_SPINE else 0.0
+    return min(length, settings.sufficient_length_mm) // _SAME_LENGTH_MM + stated
 
 
 def _nativeness(record: SeriesRecord, _settings: SeriesSettings) -> float:
@@ -122,6 +156,24 @@ def _length_text(record: SeriesRecord) -> str:
     return f"{record.geometry.length_mm:.0f} mm" if record.geometry else "an unknown length"
 
 
+def _coverage_reproach(record: SeriesRecord, best: SeriesRecord) -> str:
+    lengths = f"covers {_length_text(record)}, the chosen series {_length_text(best)}"
+    parts = [str(series.acquisition.get("body_part") or "not stated").lower() for series in (record, best)]
+    return lengths if parts[0] == parts[1] else f"{lengths}; body part {parts[0]}, of the chosen series {parts[1]}"
+
+
+def _nearness(record: SeriesRecord, _settings: SeriesSettings) -> float:
+    return -math.inf if record.days_from_reference is None else -float(abs(record.days_from_reference))
+
+
+def _distance_text(record: SeriesRecord) -> str:
+    """How far the scan lies from the DXA or surgery; a number only where days may leave the header."""
+    days = record.days_from_reference
+    if days is None:
+        return "at an unknown distance"
+    return f"{abs(days)} days" if "scan_day" in record.personal else "further"
+
+
 def _orientation_text(record: SeriesRecord) -> str:
     origin = "derived" if "DERIVED" in str(record.acquisition.get("image_type")) else "original"
     return f"{origin} {record.geometry.orientation if record.geometry else ''} images".replace("  ", " ")
@@ -146,7 +198,7 @@ CRITERIA: Final[dict[Preference, Criterion]] = {
     "lumbar_coverage": Criterion(
         _coverage,
         lambda best: f"is long enough for the lumbar spine or the longest ({_length_text(best)})",
-        lambda record, best: f"covers {_length_text(record)}, the chosen series {_length_text(best)}",
+        _coverage_reproach,
     ),
     "no_contrast": Criterion(
         _nativeness,
@@ -162,6 +214,21 @@ CRITERIA: Final[dict[Preference, Criterion]] = {
         _thickness,
         lambda best: f"has the preferred slice thickness ({_thickness_mm(best)} mm)",
         lambda record, best: f"has {_thickness_mm(record)} mm slices, the chosen series {_thickness_mm(best)} mm",
+    ),
+    "nearest_date": Criterion(
+        _nearness,
+        lambda best: (
+            "was acquired nearest to the DXA or surgery"
+            + (f" ({_distance_text(best)})" if "scan_day" in best.personal else "")
+        ),
+        lambda record, best: (
+            f"was acquired {_distance_text(record)} from the DXA or surgery"
+            + (
+                f", the chosen series {_distance_text(best)}"
+                if "scan_day" in best.personal
+                else " than the chosen series"
+            )
+        ),
     ),
     "most_slices": Criterion(
         lambda record, _settings: float(record.slices),

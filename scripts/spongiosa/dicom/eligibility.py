@@ -13,22 +13,66 @@ from spongiosa.dicom.privacy import known_modality
 from spongiosa.dicom.record import SeriesGeometry
 from spongiosa.outcome import Excluded, Reason
 
-_NOT_A_SCAN: Final = frozenset({"MIP", "MINIP", "PROJECTION", "SCREEN", "SAVE", "DOSE", "VRT", "SSD", "RENDERED"})
+_NOT_A_SCAN: Final = frozenset(
+    {
+        "MIP",
+        "MINIP",
+        "PROJECTION",
+        "SCREEN",
+        "SAVE",
+        "SCREENSAVE",
+        "SCREEN_SAVE",
+        "DOSE",
+        "DOSE_INFO",
+        "PROT",
+        "PROTOCOL",
+        "VRT",
+        "SSD",
+        "RENDERED",
+    }
+)
+_NOT_AS_SCANNED: Final = frozenset(
+    {
+        "MAT_SPECIFIC",
+        "MAT_REMOVED",
+        "MAT_FRACTIONAL",
+        "MAT_VALUE_BASED",
+        "MAT_MODIFIED",
+        "EFF_ATOMIC_NUM",
+        "ELECTRON_DENSITY",
+        "SUBTRACTION",
+        "BONE_REMOVED",
+        "BONEREMOVED",
+    }
+)
+"""Image types whose values were changed by what the tissue is thought to be: value 4 of multi-energy CT (PS3.3,
+C.8.2.1.1.1), and bone removed for angiography."""
 _RESCALE_SLOPES: Final = (1e-3, 100.0)
 _LARGEST_INTERCEPT: Final = 70_000.0
 _HU_TYPES: Final = frozenset({"", "HU", "US"})
 
 
 def refuse_several_patients(frames: Sequence[FrameHeader]) -> None:
-    """Raises `Excluded(SEVERAL_PATIENTS)` where ids differ, or, without ids, names and birth dates."""
+    """Raises `Excluded(SEVERAL_PATIENTS)` where ids differ, or, without ids, names and birth dates.
+
+    Anonymisers give many patients one id ("ANONYMOUS"), so that one id with several names as well as several dates of
+    birth is several patients; a name alone may have changed by marriage, a date alone by a correction.
+    """
     identifiers = {frame.patient[0] for frame in frames if frame.patient[0]}
-    names = {frame.patient[1:] for frame in frames if any(frame.patient[1:])}
-    patients = len(identifiers) or len(names)
+    names = {(_same_name(frame.patient[1]), frame.patient[2]) for frame in frames if any(frame.patient[1:])}
+    complete = {name for name in names if all(name)}
+    has_one_id_for_all = len(identifiers) == 1 and all(len(set(part)) > 1 for part in zip(*complete, strict=True))
+    patients = len(complete) if complete and has_one_id_for_all else len(identifiers) or len(names)
     if patients > 1:
         raise Excluded(
             Reason.SEVERAL_PATIENTS,
             f"The input mixes images of {patients} patients; give each patient a folder of their own.",
         )
+
+
+def _same_name(name: str) -> str:
+    """The name in one spelling: archives differ in case and in empty components (`Doe^Jane`, `DOE^JANE^^^`)."""
+    return name.upper().rstrip("^ ")
 
 
 def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | None:
@@ -47,6 +91,12 @@ def fault_of_kind(frames: Sequence[FrameHeader], modality: str) -> Excluded | No
     words = {word for frame in frames for value in frame.image_type for word in value.split()}
     if words & _NOT_A_SCAN:
         return Excluded(Reason.NO_SUITABLE_SERIES, "The images are projections or renderings, not slices.")
+    if words & _NOT_AS_SCANNED:
+        return Excluded(
+            Reason.NO_SUITABLE_SERIES,
+            "The values were changed by material (a multi-energy material image, or bone taken away), so they are not "
+            "those of the scan.",
+        )
     if any(frame.technical.get("BurnedInAnnotation") == "YES" for frame in frames):
         return Excluded(Reason.NO_SUITABLE_SERIES, "The images carry text burned into their pixels, perhaps a name.")
     if wanted == "CT" and any(frame.rescale_type not in _HU_TYPES for frame in frames):

@@ -29,6 +29,10 @@ ELEMENTS: Final[dict[str, Kind]] = {
     "SOPClassUID": "text",
     "SOPInstanceUID": "text",
     "Modality": "text",
+    "StudyDate": "text",
+    "SeriesDate": "text",
+    "AcquisitionDate": "text",
+    "AcquisitionDateTime": "text",
     "Manufacturer": "text",
     "PatientName": "text",
     "PatientID": "text",
@@ -69,6 +73,7 @@ ELEMENTS: Final[dict[str, Kind]] = {
     "HighBit": "short",
     "PixelRepresentation": "short",
     "PixelPaddingValue": "short",
+    "PixelPaddingRangeLimit": "short",
     "RescaleIntercept": "decimal",
     "RescaleSlope": "decimal",
     "RescaleType": "text",
@@ -125,6 +130,7 @@ class FrameHeader:
     high_bit: int | None
     pixel_representation: int
     padding_value: int | None
+    padding_limit: int | None
     pixel_spacing_mm: tuple[float, float] | None
     orientation: tuple[float, ...] | None
     position_mm: tuple[float, float, float] | None
@@ -290,6 +296,7 @@ def _frame(
         high_bit=_integer(whole.get("HighBit")),
         pixel_representation=_integer(whole.get("PixelRepresentation")) or 0,
         padding_value=_integer(whole.get("PixelPaddingValue")),
+        padding_limit=_integer(whole.get("PixelPaddingRangeLimit")),
         pixel_spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
         orientation=_numbers(values.get("ImageOrientationPatient"), 6),
         position_mm=None if position is None else (position[0], position[1], position[2]),
@@ -302,8 +309,12 @@ def _frame(
     )
 
 
-#: Elements that `privacy.acquisition_fields` may pass on after its checks.
+#: Elements that `privacy` may pass on, or count days with, after its checks.
 TECHNICAL_ELEMENTS: Final = (
+    "AcquisitionDate",
+    "AcquisitionDateTime",
+    "SeriesDate",
+    "StudyDate",
     "Manufacturer",
     "BodyPartExamined",
     "ScanningSequence",

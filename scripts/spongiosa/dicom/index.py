@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.choice import choose
 from spongiosa.dicom.eligibility import fault_of_kind, fault_of_size, modalities_found, refuse_several_patients
 from spongiosa.dicom.faults import furthest
 from spongiosa.dicom.grouping import group_series
 from spongiosa.dicom.headers import FrameHeader, read_headers
+from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.record import SeriesRecord, has_reason, record_series
 from spongiosa.dicom.sources import Source, list_sources
 from spongiosa.dicom.volume_file import is_volume_file, record_volume
 from spongiosa.outcome import Excluded, Reason
+
+NOBODY = PatientIdentity()
+DROP_ALL = ConvertSettings()
 
 
 class NothingChosen(Excluded):
@@ -32,12 +37,13 @@ def index_input(
     settings: SeriesSettings,
     threads: int = 1,
     chosen_key: str | None = None,
-    patient_salt: str = "",
+    patient: PatientIdentity = NOBODY,
+    convert: ConvertSettings = DROP_ALL,
 ) -> list[SeriesRecord]:
     """List the series below `path` (a folder, a zip, or one volume file) by their headers, one of them chosen.
 
-    `modality` is `ct` or `mr`; `chosen_key` the `series_key` of a reader's choice; `patient_salt` the key of the hashes
-    that series are called by.
+    `modality` is `ct` or `mr`; `chosen_key` the `series_key` of a reader's choice; `patient` names the series and
+    counts the days; of `convert` only what it lets pass of age, sex and dates is looked at.
     Raises `NothingChosen` (an `Excluded` with `records`) when nothing can be chosen; faults.py says which reason wins.
     """
     try:
@@ -46,28 +52,39 @@ def index_input(
         frames, damaged = read_headers([source for source in sources if not is_volume_file(source)], threads)
         if frames:
             refuse_several_patients(frames)
-            records = _dicom_records(frames, modality, settings, patient_salt)
+            records = _dicom_records(frames, modality, settings, patient, convert)
         elif volumes:
-            records = [_sized(record_volume(source, modality, patient_salt), settings) for source in volumes]
-            records.sort(key=lambda record: record.series_key)
+            records = [_sized(record_volume(source, modality, patient), settings) for source in volumes]
+            records.sort(key=lambda record: record.name.order)
         else:
             raise _nothing_readable(len(sources), damaged)
     except Excluded as fault:
         raise NothingChosen(fault.reason, fault.detail, []) from fault
     _refuse_unless_usable(records, frames, modality)
+    chosen_key = _as_called_now(chosen_key, records)
     _refuse_ambiguous_volumes(records, chosen_key)
     _refuse_impossible_choice(records, chosen_key)
     return choose(records, settings, chosen_key)
 
 
 def _dicom_records(
-    frames: Sequence[FrameHeader], modality: str, settings: SeriesSettings, salt: str
+    frames: Sequence[FrameHeader],
+    modality: str,
+    settings: SeriesSettings,
+    patient: PatientIdentity,
+    convert: ConvertSettings,
 ) -> list[SeriesRecord]:
     records = []
-    for key, members in group_series(frames, salt).items():
-        record = record_series(key, members, fault_of_kind(members, modality))
+    for series in group_series(frames, patient):
+        record = record_series(series, fault_of_kind(series.frames, modality), convert, patient)
         records.append(_sized(record, settings))
     return records
+
+
+def _as_called_now(chosen_key: str | None, records: Sequence[SeriesRecord]) -> str | None:
+    """A reader's choice may name a series by the key that it had before keys depended on the project's secret."""
+    names = {record.name.key_without_secret: record.series_key for record in records}
+    return names.get(chosen_key, chosen_key) if chosen_key else chosen_key
 
 
 def _sized(record: SeriesRecord, settings: SeriesSettings) -> SeriesRecord:
@@ -130,7 +147,7 @@ def _refuse_impossible_choice(records: Sequence[SeriesRecord], chosen_key: str |
         )
 
 
-def find_series(sources: Sequence[Source], key: str, threads: int, salt: str) -> list[FrameHeader]:
+def find_series(sources: Sequence[Source], key: str, threads: int, patient: PatientIdentity) -> list[FrameHeader]:
     """The frames of the series called `key`, in the order of content; empty where there is none of that name."""
     frames, _damaged = read_headers([source for source in sources if not is_volume_file(source)], threads)
-    return group_series(frames, salt).get(key, [])
+    return next((series.frames for series in group_series(frames, patient) if series.name.key == key), [])

@@ -50,10 +50,10 @@ class IsolatedDecoder:
             name, length = REPLY.unpack(self._read(REPLY.size, deadline))
             pixels = self._read(length, deadline)
         except TimeoutError as error:
-            self._stop()
+            self.stop()
             raise FrameHung from error
         except (OSError, EOFError) as error:
-            self._stop()
+            self.stop()
             raise FrameRefused from error
         if name == REFUSED:
             raise FrameRefused
@@ -88,7 +88,8 @@ class IsolatedDecoder:
             received += part
         return bytes(received)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the process; the next frame starts another."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from spongiosa.dicom.codestream import stream_size
 from spongiosa.dicom.elements import refuse_inflation
 from spongiosa.dicom.headers import FrameHeader
-from spongiosa.dicom.isolated import DECODER, FrameHung
+from spongiosa.dicom.isolated import DECODER, FrameHung, IsolatedDecoder
 from spongiosa.dicom.sources import Source
 from spongiosa.volume import AIR_HU
 
@@ -35,7 +35,8 @@ class UndecodableFrame(Exception):
 class FrameReader:
     """Reads frames; a file with many of them is read once as long as they are asked for one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, decoder: IsolatedDecoder = DECODER) -> None:
+        self._decoder = decoder
         self._source: Source | None = None
         self._pixel_data = b""
         self._dataset: Dataset | None = None
@@ -46,7 +47,7 @@ class FrameReader:
             if frame.pixel_offset is None:
                 values = self._of_other_encoding(frame)
             elif frame.pixel_length is not None:
-                values = _plain_values(frame)
+                values = self._of_plain(frame)
             else:
                 values = self._of_compressed(frame)
         except FrameHung:
@@ -57,12 +58,41 @@ class FrameReader:
             raise UndecodableFrame
         return values
 
-    def _of_compressed(self, frame: FrameHeader) -> NDArray[Any]:
-        if frame.source != self._source:
+    def _read_pixel_data(self, frame: FrameHeader) -> None:
+        """Have the file's pixel data at hand, from their place to the end of the file."""
+        if frame.source == self._source:
+            return
+        if frame.source.member is None:
             with frame.source.opened() as stream:
                 stream.seek(frame.pixel_offset or 0)
                 self._pixel_data = stream.read()
-            self._source = frame.source
+        else:
+            self._pixel_data = frame.source.content()[frame.pixel_offset or 0 :]
+        self._source = frame.source
+
+    def _of_plain(self, frame: FrameHeader) -> NDArray[Any]:
+        """Pixels that are stored as they are, little endian, straight from their place in the file."""
+        assert frame.rows and frame.columns and frame.pixel_length is not None
+        if frame.bits_allocated not in (8, 16, 32) or frame.transfer_syntax not in _PLAIN_SYNTAXES:
+            raise UndecodableFrame
+        frame_bytes = frame.rows * frame.columns * frame.bits_allocated // 8
+        if (frame.frame + 1) * frame_bytes > frame.pixel_length:
+            raise UndecodableFrame
+        first = frame.frame * frame_bytes
+        if frame.source.member is None:
+            with frame.source.opened() as stream:
+                stream.seek((frame.pixel_offset or 0) + first)
+                data = stream.read(frame_bytes)
+        else:  # an archive is unpacked from the start of its member: once for all frames, not once for each
+            self._read_pixel_data(frame)
+            data = self._pixel_data[first : first + frame_bytes]
+        if len(data) < frame_bytes:
+            raise UndecodableFrame
+        dtype = np.dtype(f"<{'i' if frame.pixel_representation == 1 else 'u'}{frame.bits_allocated // 8}")
+        return _without_unused_bits(np.frombuffer(data, dtype), frame).reshape(frame.rows, frame.columns)
+
+    def _of_compressed(self, frame: FrameHeader) -> NDArray[Any]:
+        self._read_pixel_data(frame)
         compressed = get_frame(self._pixel_data, frame.frame, number_of_frames=frame.frames_in_file)
         stated = stream_size(compressed, frame.transfer_syntax)
         if stated and (stated.rows, stated.columns, stated.components) != (frame.rows, frame.columns, 1):
@@ -80,7 +110,7 @@ class FrameReader:
             "pixel_representation": frame.pixel_representation,
             "pixel_keyword": "PixelData",
         }
-        return DECODER.decode(compressed, frame.transfer_syntax, options)
+        return self._decoder.decode(compressed, frame.transfer_syntax, options)
 
     def _of_other_encoding(self, frame: FrameHeader) -> NDArray[Any]:
         """Big endian and deflated files, which are rare enough to be read as a whole by the general reader."""
@@ -93,24 +123,6 @@ class FrameReader:
             raise UndecodableFrame  # only the isolated decoder may decode what is compressed
         values: NDArray[Any] = pixel_array(self._dataset, index=frame.frame)
         return values
-
-
-def _plain_values(frame: FrameHeader) -> NDArray[Any]:
-    """Pixels that are stored as they are, little endian, straight from their place in the file."""
-    assert frame.rows and frame.columns and frame.pixel_offset is not None and frame.pixel_length is not None
-    if frame.bits_allocated not in (8, 16, 32) or frame.transfer_syntax not in _PLAIN_SYNTAXES:
-        raise UndecodableFrame
-    dtype = np.dtype(f"<{'i' if frame.pixel_representation == 1 else 'u'}{frame.bits_allocated // 8}")
-    count = frame.rows * frame.columns
-    frame_bytes = count * dtype.itemsize
-    if (frame.frame + 1) * frame_bytes > frame.pixel_length:
-        raise UndecodableFrame
-    with frame.source.opened() as stream:
-        stream.seek(frame.pixel_offset + frame.frame * frame_bytes)
-        data = stream.read(frame_bytes)
-    if len(data) < frame_bytes:
-        raise UndecodableFrame
-    return _without_unused_bits(np.frombuffer(data, dtype), frame).reshape(frame.rows, frame.columns)
 
 
 def _without_unused_bits(values: NDArray[Any], frame: FrameHeader) -> NDArray[Any]:
@@ -129,14 +141,14 @@ def _without_unused_bits(values: NDArray[Any], frame: FrameHeader) -> NDArray[An
 def hounsfield(stored: NDArray[Any], frame: FrameHeader) -> Int16Array:
     """HU = slope * stored + intercept, rounded to whole HU; padding becomes air.
 
-    Source: DICOM PS3.3, C.11.1.1.2 (Modality LUT), C.7.5.1.1.2 (Pixel Padding Value).
+    Source: DICOM PS3.3, C.11.1.1.2 (Modality LUT), C.7.5.1.1.2 (Pixel Padding Value and Pixel Padding Range Limit).
     """
     slope = 1.0 if frame.rescale_slope is None else frame.rescale_slope
     intercept = frame.rescale_intercept or 0.0
     hu = _rescaled(stored, slope, intercept)
-    padding = padding_value(frame)
-    if padding is not None and not _TISSUE_HU[0] < slope * padding + intercept < _TISSUE_HU[1]:
-        hu[stored == padding] = AIR_HU
+    limits = padding_range(frame)
+    if limits is not None and _is_outside_of_tissue(*(slope * value + intercept for value in limits)):
+        hu[stored == limits[0] if limits[0] == limits[1] else (stored >= limits[0]) & (stored <= limits[1])] = AIR_HU
     if int(hu.min(initial=0)) < LOWEST_PHYSICAL_HU:
         hu[hu < LOWEST_PHYSICAL_HU] = AIR_HU
     return hu
@@ -164,12 +176,25 @@ def signal(stored: NDArray[Any], frame: FrameHeader) -> NDArray[np.float32]:
     return scaled
 
 
-def padding_value(frame: FrameHeader) -> int | None:
-    """The stored value that marks pixels outside the image, read in the sign of the pixels.
+def padding_range(frame: FrameHeader) -> tuple[int, int] | None:
+    """The lowest and highest stored value that mark pixels outside the image, or None where nothing does.
 
-    Implicit VR does not say whether the element is signed, so that -2000 arrives as 63536.
+    The range limit may lie above or below the padding value (PS3.3, C.7.5.1.1.2).
     """
-    value = frame.padding_value
+    value = _in_the_sign_of_pixels(frame.padding_value, frame)
+    if value is None:
+        return None
+    limit = _in_the_sign_of_pixels(frame.padding_limit, frame)
+    return (value, value) if limit is None else (min(value, limit), max(value, limit))
+
+
+def _is_outside_of_tissue(first_hu: float, last_hu: float) -> bool:
+    """Whether a range of HU holds no value that tissue can have."""
+    return max(first_hu, last_hu) <= _TISSUE_HU[0] or min(first_hu, last_hu) >= _TISSUE_HU[1]
+
+
+def _in_the_sign_of_pixels(value: int | None, frame: FrameHeader) -> int | None:
+    """Implicit VR does not say whether the element is signed, so that -2000 arrives as 63536."""
     if value is None:
         return None
     if frame.pixel_representation == 1 and value > _INT16.max:

@@ -1,23 +1,28 @@
 """What may leave a DICOM header: numbers in a plausible range, and texts that are known technical tokens.
 
 Free text is never passed on, whatever element it stands in: a kernel, a manufacturer or a body part counts only when it
-is one of the known ones.  Names, dates, identifiers and UIDs have no way through this module; age and
-sex only where the configuration says so.
+is one of the known ones.  Names, identifiers and UIDs have no way through this module; age, sex and the day of the scan
+(a count from a day that only the project's secret tells) only where the configuration says so.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from spongiosa.config.convert import ConvertSettings
 from spongiosa.dicom.headers import FrameHeader
+from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.kernels import kernel_class, known_kernel
 
 AGE_BAND_YEARS: Final = 5
 OLDEST_AGE_YEARS: Final = 90
 """Ages above 89 identify: 45 CFR 164.514(b)(2)(i)(C) has them joined into one category."""
+_OLDEST_POSSIBLE_YEARS: Final = 120
+_FIRST_YEAR_OF_CT: Final = 1971
+"""Anonymisers write 1900-01-01 and the like; no CT was made before 1 October 1971."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -151,16 +156,47 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
 }
 
 
-def personal_fields(header: FrameHeader, settings: ConvertSettings) -> dict[str, Any]:
-    """Age and sex as far as the configuration lets them pass; nothing by default."""
+def personal_fields(header: FrameHeader, settings: ConvertSettings, patient: PatientIdentity) -> dict[str, Any]:
+    """Age, sex and the day of the scan as far as the configuration lets them pass; nothing by default."""
     fields: dict[str, Any] = {}
     if settings.patient_age != "drop":
-        age = age_years(header.technical.get("PatientAge"))
+        age = age_at_scan(header)
         band = 1 if settings.patient_age == "years" else AGE_BAND_YEARS
         fields["age_years"] = None if age is None else min(age // band * band, OLDEST_AGE_YEARS)
     if settings.patient_sex == "keep":
         fields["sex"] = _one_of(frozenset({"F", "M", "O"}))(header.technical.get("PatientSex"))
+    if settings.dates == "offset":
+        day = scan_date(header)
+        fields["scan_day"] = None if day is None else patient.day(day)
     return fields
+
+
+def scan_date(header: FrameHeader) -> date | None:
+    """The date of the acquisition, else that of the series or study; None where none is stated that can be true."""
+    for element in ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "StudyDate"):
+        day = _date(header.technical.get(element))
+        if day is not None and day.year >= _FIRST_YEAR_OF_CT:
+            return day
+    return None
+
+
+def _date(text: Any) -> date | None:
+    """The date of a text that begins with YYYYMMDD or YYYY.MM.DD (PS3.5, 6.2, VR DA and DT)."""
+    match = re.match(r"(\d{4})\.?(\d{2})\.?(\d{2})", str(text or "").strip())
+    try:
+        return date(*(int(part) for part in match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+def age_at_scan(header: FrameHeader) -> int | None:
+    """Whole years of age: as stated, else from the date of birth and that of the scan."""
+    stated = age_years(header.technical.get("PatientAge"))
+    born, scanned = _date(header.patient[2]), scan_date(header)
+    if stated is not None or born is None or scanned is None:
+        return stated
+    years = scanned.year - born.year - ((scanned.month, scanned.day) < (born.month, born.day))
+    return years if 0 <= years <= _OLDEST_POSSIBLE_YEARS else None
 
 
 def age_years(text: Any) -> int | None:
@@ -170,7 +206,7 @@ def age_years(text: Any) -> int | None:
         return None
     per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]]
     years = int(int(match[1]) / per_year)
-    return years if years <= 120 else None
+    return years if years <= _OLDEST_POSSIBLE_YEARS else None
 
 
 def acquisition_fields(header: FrameHeader) -> dict[str, Any]:

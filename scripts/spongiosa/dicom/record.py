@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from spongiosa.config.convert import ConvertSettings
+from spongiosa.dicom.grouping import FoundSeries, SeriesName
 from spongiosa.dicom.headers import FrameHeader
-from spongiosa.dicom.privacy import acquisition_fields
+from spongiosa.dicom.identity import PatientIdentity
+from spongiosa.dicom.privacy import acquisition_fields, personal_fields, scan_date
 from spongiosa.dicom.stack import Stack, spacing_of, stack_frames
 from spongiosa.outcome import Excluded, Reason
 
@@ -45,10 +48,12 @@ class SeriesGeometry:
 class SeriesRecord:
     """One series, or one volume file, of an input.
 
-    `fault` says why it cannot be measured; `explanation` why it was chosen, or why not.
+    `fault` says why it cannot be measured; `explanation` why it was chosen, or why not.  `personal` holds what the
+    configuration lets pass of age, sex and day; `days_from_reference` (from the DXA or surgery to the scan) serves the
+    choice and leaves only where days may.
     """
 
-    series_key: str
+    name: SeriesName
     kind: Literal["dicom", "volume_file"]
     modality: str
     images: int
@@ -57,8 +62,14 @@ class SeriesRecord:
     geometry: SeriesGeometry | None
     fault: Excluded | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
+    personal: Mapping[str, Any] = field(default_factory=dict)
+    days_from_reference: int | None = None
     is_chosen: bool = False
     explanation: str = ""
+
+    @property
+    def series_key(self) -> str:
+        return self.name.key
 
     def to_row(self) -> dict[str, Any]:
         """A flat row: the same columns for every series."""
@@ -75,6 +86,7 @@ class SeriesRecord:
             "duplicates": self.duplicates,
             **geometry,
             **{name: self.acquisition.get(name) for name in ACQUISITION_COLUMNS},
+            **{name: self.personal.get(name) for name in PERSONAL_COLUMNS},
         }
 
 
@@ -93,9 +105,15 @@ ACQUISITION_COLUMNS = (
     "transfer_syntax",
 )
 
+#: Null unless `convert.patient_age`, `convert.patient_sex` and `convert.dates` let them pass.
+PERSONAL_COLUMNS = ("age_years", "sex", "scan_day")
 
-def record_series(key: str, frames: Sequence[FrameHeader], fault: Excluded | None) -> SeriesRecord:
-    """Describe the frames of one series; a fault of its geometry becomes the record's unless it has one already."""
+
+def record_series(
+    series: FoundSeries, fault: Excluded | None, convert: ConvertSettings, patient: PatientIdentity
+) -> SeriesRecord:
+    """Describe one series; a fault of its geometry becomes the record's unless it has one already."""
+    frames = series.frames
     geometry, slices, duplicates = None, len(frames), 0
     try:
         stack = stack_frames(frames)
@@ -105,8 +123,25 @@ def record_series(key: str, frames: Sequence[FrameHeader], fault: Excluded | Non
         geometry, slices, duplicates = describe_stack(stack), len(stack.planes), stack.duplicates
     acquisition = acquisition_fields(frames[0])
     return SeriesRecord(
-        key, "dicom", acquisition["modality"], len(frames), slices, duplicates, geometry, fault, acquisition
+        series.name,
+        "dicom",
+        acquisition["modality"],
+        len(frames),
+        slices,
+        duplicates,
+        geometry,
+        fault,
+        acquisition,
+        personal_fields(frames[0], convert, patient),
+        _days_from_reference(frames[0], patient),
     )
+
+
+def _days_from_reference(first: FrameHeader, patient: PatientIdentity) -> int | None:
+    scanned = scan_date(first)
+    if scanned is None or patient.reference_day is None:
+        return None
+    return patient.day(scanned) - patient.reference_day
 
 
 def describe_stack(stack: Stack) -> SeriesGeometry:

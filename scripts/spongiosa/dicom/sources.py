@@ -5,10 +5,12 @@ File names may hold names of patients, so they never leave this module but as an
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +22,11 @@ from spongiosa.outcome import Excluded, Reason
 
 MAXIMUM_DEPTH: Final = 64
 BYTES_PER_GB: Final = 10**9
+UNPACKED_AT_ONCE_BYTES: Final = 64 * 2**20
+"""Members of an archive up to this size are unpacked whole; of larger ones the header is read from a stream."""
+MAXIMUM_MEMBER_BYTES: Final = 2**30
+"""A multi-frame object of 1,000 slices of 512 x 512 has half of it; a larger member would not fit into the memory."""
+_CHUNK_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,29 @@ class Source:
                 yield stream
             return
         with self.archive.open(self.member) as packed:
-            yield io.BytesIO(packed.read(self.size_bytes + 1))
+            is_small = self.size_bytes <= UNPACKED_AT_ONCE_BYTES
+            yield io.BytesIO(packed.read(self.size_bytes + 1)) if is_small else packed  # type: ignore[misc]
+
+    def content(self) -> bytes:
+        """All bytes; those of an archive are checked against its checksum.
+
+        Raises as `opened`, and `OSError` for a member of an archive that is too large for the memory.
+        """
+        if self.member is not None and self.size_bytes > MAXIMUM_MEMBER_BYTES:
+            raise OSError("the member of the archive is too large")
+        with self.opened() as stream:
+            return stream.read()
+
+    def digest(self) -> str:
+        """SHA-256 of all bytes; empty where they cannot be read."""
+        sha = hashlib.sha256()
+        try:
+            with self.opened() as stream:
+                while chunk := stream.read(_CHUNK_BYTES):
+                    sha.update(chunk)
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError):
+            return ""
+        return sha.hexdigest()
 
 
 def list_sources(path: Path, settings: SeriesSettings) -> list[Source]:
@@ -61,6 +90,8 @@ def list_sources(path: Path, settings: SeriesSettings) -> list[Source]:
         raise Excluded(
             Reason.INPUT_MISSING, "The input does not exist or cannot be opened; check the path in the manifest."
         ) from error
+    if not is_folder and path.name.upper() == "DICOMDIR":  # the directory of a CD stands for the CD
+        path, is_folder = path.parent, True
     if not is_folder:
         return _members(path, settings) if _is_archive(path) else [Source(path, None, path.stat().st_size)]
     sources: list[Source] = []

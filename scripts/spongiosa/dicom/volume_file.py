@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,46 +12,30 @@ from typing import Final
 
 import numpy as np
 
-from spongiosa.dicom.grouping import keyed_hash
+from spongiosa.dicom.grouping import SeriesName
+from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.record import Orientation, SeriesGeometry, SeriesRecord
 from spongiosa.dicom.sources import Source
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import Geometry, Volume, read_volume
 
 SUFFIXES: Final = frozenset({".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"})
-_CHUNK_BYTES: Final = 1 << 20
-_NUMPY_NAME: Final = {
-    "8-bit signed integer": "i1",
-    "8-bit unsigned integer": "u1",
-    "16-bit signed integer": "i2",
-    "16-bit unsigned integer": "u2",
-    "32-bit signed integer": "i4",
-    "32-bit unsigned integer": "u4",
-    "64-bit signed integer": "i8",
-    "64-bit unsigned integer": "u8",
-    "32-bit float": "f4",
-    "64-bit float": "f8",
-}
 
 
 def is_volume_file(source: Source) -> bool:
     return source.suffixes in SUFFIXES
 
 
-def volume_key(source: Source, salt: str) -> str:
-    """Keyed hash of the file's bytes: a volume file has no identifier of its own."""
-    digest = hashlib.sha256()
-    with source.opened() as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return keyed_hash(digest.hexdigest(), salt)
+def volume_name(source: Source, patient: PatientIdentity) -> SeriesName:
+    """Named by the file's bytes: a volume file has no identifier of its own."""
+    return SeriesName.of(source.digest(), patient)
 
 
-def record_volume(source: Source, modality: str, salt: str) -> SeriesRecord:
+def record_volume(source: Source, modality: str, patient: PatientIdentity) -> SeriesRecord:
     """Describe a volume file by its header; one that cannot be read gets UNDECODABLE as its fault."""
     import SimpleITK as sitk
 
-    key = volume_key(source, salt)
+    key = volume_name(source, patient)
     try:
         with _on_disk(source) as path:
             reader = sitk.ImageFileReader()
@@ -87,35 +70,11 @@ def read_volume_file(source: Source) -> Volume:
     """The volume as it is stored.  Raises `Excluded(UNDECODABLE)`."""
     try:
         with _on_disk(source) as path:
-            _require_whole(path, source.suffixes)
             return read_volume(path)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise Excluded(
             Reason.UNDECODABLE, "The volume file could not be read: it is damaged or cut short; copy it again."
         ) from error
-
-
-def _require_whole(path: Path, suffixes: str) -> None:
-    """Raises `EOFError` for a NIfTI that ends early: ITK would fill the rest with zeros and say nothing."""
-    import SimpleITK as sitk
-
-    if suffixes not in (".nii", ".nii.gz"):
-        return
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    needed = (
-        int(np.prod(reader.GetSize()))
-        * np.dtype(_NUMPY_NAME[sitk.GetPixelIDValueAsString(reader.GetPixelID())]).itemsize
-    )
-    found = path.stat().st_size
-    if suffixes == ".nii.gz":
-        found = 0
-        with gzip.open(path) as stream:
-            while found < needed and (chunk := stream.read(_CHUNK_BYTES)):
-                found += len(chunk)
-    if found < needed:
-        raise EOFError
 
 
 @contextmanager
@@ -126,8 +85,10 @@ def _on_disk(source: Source) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="spongiosa-volume-") as folder:
         path = Path(folder) / f"volume{source.suffixes}"
-        with source.opened() as stream:
-            path.write_bytes(stream.read())
+        try:
+            path.write_bytes(source.content())
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise OSError("the member of the archive is damaged") from error
         yield path
 
 
