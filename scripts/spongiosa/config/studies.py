@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spongiosa.config.base import Section
+from spongiosa.config.coefficients import CoefficientsFile
 
 TScoreSite = Literal["lumbar", "femoral_neck", "total_hip"]
 Shape = Literal["round", "oval", "right", "left", "front"]
@@ -170,6 +171,11 @@ class ScrewLooseningNomogramSettings(StudySettings):
         le=5000,
         description="Bootstrap resamples of the internal validation; each repeats imputation and selection. "
         "[resamples]",
+    )
+    coefficients: CoefficientsFile = Field(
+        None,
+        description="YAML file with a published model that is validated on these patients (source, intercept, terms; "
+        "see config/README.md); null for none. No coefficient is built in.",
     )
 
 

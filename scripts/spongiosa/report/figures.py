@@ -95,11 +95,13 @@ def scatter(
 def roc(lines: Sequence[RocLine]) -> Figure:
     """ROC curves in a square with the line of chance; areas stand in the legend.
 
-    One curve has its legend and its cut-off in the square; several have their legend below it.
+    One curve has its legend and its cut-off in the square; several have their legend below it, and the one with the
+    largest area is drawn solid and heavy.
     """
     colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
     dashes = ("-", "--", "-.", ":")
     alone = len(lines) == 1
+    best = int(np.argmax([abs(np.trapezoid(line.sensitivity, line.false_positive_rate)) for line in lines]))
     with theme.themed():
         height = theme.HALF_WIDTH_MM + (0.0 if alone else 4.5 * len(lines))
         figure = theme.new_figure(theme.HALF_WIDTH_MM, height)
@@ -111,7 +113,8 @@ def roc(lines: Sequence[RocLine]) -> Figure:
                 line.false_positive_rate,
                 line.sensitivity,
                 color=colour,
-                linestyle=dashes[position % len(dashes)],
+                linestyle="-" if position == best else dashes[position % len(dashes)],
+                linewidth=2.4 if position == best and not alone else 1.4,
                 label=f"{line.label}\n{line.area}" if alone else f"{line.label}: {line.area}",
             )
             if line.chosen is not None:

@@ -14,7 +14,7 @@ from spongiosa.statistics.nomogram import Nomogram, build_nomogram
 from spongiosa.statistics.samples import normal_quantile
 from spongiosa.statistics.terms import Category, RestrictedCubicSpline, Term
 from spongiosa.studies.nomogram_model import FittedModel
-from spongiosa.studies.predictors import PREDICTORS, possible_range, predictor
+from spongiosa.studies.predictors import PREDICTORS, in_words, possible_range, predictor
 from spongiosa.studies.result import attempt
 
 #: A slider has about this many steps over the range of the patients.
@@ -57,7 +57,7 @@ def calculator_document(fitted: FittedModel, drawn: Nomogram, frame: pd.DataFram
             field_of(term, slopes, minimum, model.limits, rows)
             for term, slopes, minimum in zip(model.terms, model.coefficients, drawn.minima, strict=True)
         ],
-        "method": f"{model.method[0].upper()}{model.method[1:]}.",
+        "method": f"{model.method[0].upper()}{in_words(model.method[1:])}.",
     }
 
 

@@ -1,43 +1,30 @@
-"""Tables and figures of the nomogram study's model."""
+"""Tables of the nomogram study's model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from spongiosa.config.studies import ScrewLooseningNomogramSettings
-from spongiosa.report import prediction_figures
-from spongiosa.report.exhibits import FigureExhibit, Footnotes, TableExhibit
-from spongiosa.report.formatting import count_share, estimate_interval, number, p_value
+from spongiosa.report.exhibits import Footnotes, TableExhibit
+from spongiosa.report.formatting import estimate_interval, number, p_value
 from spongiosa.statistics.accuracy import accuracy_indices, confusion
-from spongiosa.statistics.collinearity import Collinearity, collinearity
-from spongiosa.statistics.decision import clinical_impact, decision_curve
-from spongiosa.statistics.description import missingness
-from spongiosa.statistics.nomogram import build_nomogram
 from spongiosa.statistics.samples import normal_quantile, two_sided_normal_p
-from spongiosa.statistics.selection import SelectionRule
-from spongiosa.statistics.terms import Term, build_design
-from spongiosa.studies.flow_table import numbers
-from spongiosa.studies.nomogram_model import FittedModel, fit_model
+from spongiosa.studies.nomogram_model import FittedModel
+from spongiosa.studies.nomogram_supplement import absent
+from spongiosa.studies.predictors import in_words
 from spongiosa.studies.regression_tables import coefficient_label
-from spongiosa.studies.result import attempt
-
-Drawn = tuple[FigureExhibit | None, str]
-#: Threshold probabilities of the decision curve and the clinical impact.
-THRESHOLDS = np.arange(1, 100) / 100
 
 
-def model_tables(model: FittedModel | None, reason: str, labels: Mapping[str, str]) -> list[TableExhibit]:
+def model_table(model: FittedModel | None, reason: str, labels: Mapping[str, str]) -> TableExhibit:
     """Table 3: the final model, pooled over the imputations."""
-    if model is None:
-        return [_absent("t3_model", "Table 3. The model", reason)]
-    return [_coefficients("t3_model", "Table 3. The model", model, labels)]
+    title = "Table 3. The model"
+    return absent("t3_model", title, reason) if model is None else coefficient_table("t3_model", title, model, labels)
 
 
-def _coefficients(key: str, title: str, model: FittedModel, labels: Mapping[str, str]) -> TableExhibit:
+def coefficient_table(key: str, title: str, model: FittedModel, labels: Mapping[str, str]) -> TableExhibit:
+    """Intercept and coefficients of a fitted model with odds ratios."""
     developed = model.developed
     quantile = normal_quantile(0.95)
     records: list[dict[str, object]] = []
@@ -66,7 +53,7 @@ def _coefficients(key: str, title: str, model: FittedModel, labels: Mapping[str,
         ]
     )
     few = model.events_per_parameter < 10
-    notes = [developed.method, *([developed.reason] if developed.reason else [])]
+    notes = [in_words(developed.method), *([developed.reason] if developed.reason else [])]
     if few:
         notes.append("Fewer than 10 events per parameter: the estimates are likely to be too extreme.")
     return TableExhibit(
@@ -89,11 +76,53 @@ def performance_tables(
     return [_validation_table(model), _calibration_table(model), _decision_table(model, frame, event, confidence)]
 
 
+def performance_summary(key: str, model: FittedModel | None, reason: str) -> TableExhibit:
+    """Table S3: discrimination, calibration and what is left of them after correction, in a few rows."""
+    title = "Table S3. Performance, with scoliosis"
+    if model is None:
+        return absent(key, title, reason)
+    rows: list[dict[str, object]] = []
+    if model.area is not None:
+        area = model.area
+        rows.append(
+            {"figure": "AUC, apparent", "estimate": area.estimate, "ci_low": area.ci_low, "ci_high": area.ci_high}
+        )
+    if model.cut_off is not None:
+        best = model.cut_off.best
+        rows += [
+            {"figure": "Youden cut-off", "estimate": best.observed},
+            {"figure": "Sensitivity there", "estimate": best.sensitivity},
+            {"figure": "Specificity there", "estimate": best.specificity},
+        ]
+    if model.hosmer_lemeshow is not None:
+        test = model.hosmer_lemeshow
+        rows.append({"figure": f"Hosmer-Lemeshow, {test.df} df", "estimate": test.statistic, "p_value": test.p_value})
+    if model.validation is not None:
+        checked = model.validation
+        rows += [
+            {"figure": "AUC, corrected", "estimate": checked.auc.corrected},
+            {"figure": "Brier score, corrected", "estimate": checked.brier.corrected},
+            {"figure": "Calibration slope, corrected", "estimate": checked.slope.corrected},
+            {"figure": "Calibration error, mean absolute", "estimate": checked.curve.mean_absolute_error},
+        ]
+    frame = pd.DataFrame(rows).reindex(columns=["figure", "estimate", "ci_low", "ci_high", "p_value"])
+    printed = pd.DataFrame(
+        {
+            "Figure": frame["figure"],
+            "Estimate (CI)": [estimate_interval(row.estimate, row.ci_low, row.ci_high) for row in frame.itertuples()],
+            "P": ["" if pd.isna(p) else p_value(p) for p in frame["p_value"]],
+        }
+    )
+    named = in_words(", ".join(model.developed.terms))
+    caption = f"n = {model.developed.n}, {model.developed.events} events; final terms: {named}."
+    return TableExhibit(key, title, frame, printed, caption, tuple(model.gaps.values()))
+
+
 def _validation_table(model: FittedModel) -> TableExhibit:
     title = "Table 5. Performance and its optimism"
     validation = model.validation
     if validation is None:
-        return _absent("t5_validation", title, model.gaps["validation"])
+        return absent("t5_validation", title, model.gaps["validation"])
     figures = {
         "AUC": validation.auc,
         "Brier score": validation.brier,
@@ -101,7 +130,7 @@ def _validation_table(model: FittedModel) -> TableExhibit:
         "Joint intercept": validation.joint_intercept,
         "Calibration slope": validation.slope,
     }
-    chosen = ", ".join(f"{name} {share:.0%}" for name, share in validation.selection_frequency)
+    chosen = ", ".join(f"{in_words(name)} {share:.0%}" for name, share in validation.selection_frequency)
     return TableExhibit(
         key="t5_validation",
         title=title,
@@ -172,7 +201,7 @@ def _calibration_table(model: FittedModel) -> TableExhibit:
 def _decision_table(model: FittedModel, frame: pd.DataFrame, event: pd.Series, confidence: float) -> TableExhibit:
     title = "Table 7. The decision at the cut-off"
     if model.cut_off is None:
-        return _absent("t7_cut_off", title, model.gaps["cut_off"])
+        return absent("t7_cut_off", title, model.gaps["cut_off"])
     best = model.cut_off.best
     known = frame["probability"].notna()
     indices = accuracy_indices(
@@ -208,149 +237,3 @@ def _decision_table(model: FittedModel, frame: pd.DataFrame, event: pd.Series, c
             "cut-off chosen on these patients flatters all of these.",
         ),
     )  # fmt: skip
-
-
-def collinearity_table(frame: pd.DataFrame, terms: Sequence[Term], labels: Mapping[str, str]) -> TableExhibit:
-    """Table 8: tolerance and VIF of the candidates, and the largest condition index."""
-    title = "Table 8. Collinearity of the candidates"
-    found, reason = attempt(_diagnose, frame, terms)
-    if found is None:
-        return _absent("t8_collinearity", title, reason)
-    return TableExhibit(
-        key="t8_collinearity",
-        title=title,
-        frame=pd.DataFrame([vars(column) for column in found.columns]),
-        printed=pd.DataFrame(
-            [
-                {"Variable": coefficient_label(column.column, labels), "Tolerance": number(column.tolerance, 3),
-                 "VIF": number(column.vif, 3)}
-                for column in found.columns
-            ]
-        ),
-        caption=f"Largest condition index {number(found.largest_condition_index, 1)} (with intercept, not centred).",
-    )  # fmt: skip
-
-
-def _diagnose(frame: pd.DataFrame, terms: Sequence[Term]) -> Collinearity:
-    return collinearity(build_design(frame, terms))
-
-
-def missing_table(frame: pd.DataFrame, terms: Sequence[Term], labels: Mapping[str, str]) -> TableExhibit:
-    """Table 9: how much of each candidate is missing."""
-    found = {term.name: missingness(frame[term.name]) for term in terms}
-    return TableExhibit(
-        key="t9_missing",
-        title="Table 9. Missing values",
-        frame=pd.DataFrame([{"column": name, **vars(row)} for name, row in found.items()]),
-        printed=pd.DataFrame(
-            [
-                {"Variable": labels.get(name, name), "Missing n (%)": count_share(row.missing, row.n)}
-                for name, row in found.items()
-            ]
-        ),
-        caption="Candidates of the model.",
-    )
-
-
-def sensitivity_table(
-    frame: pd.DataFrame,
-    outcome: str,
-    terms: tuple[Term, ...],
-    rule: SelectionRule,
-    settings: ScrewLooseningNomogramSettings,
-    seed: int,
-    labels: Mapping[str, str],
-) -> TableExhibit:
-    """Table 10: the same procedure with the patients with scoliosis."""
-    title = "Table 10. Sensitivity cohort with scoliosis"
-    model, reason = attempt(fit_model, frame, numbers(frame, outcome) == 1, terms, rule, settings, seed)
-    if model is None:
-        return _absent("t10_sensitivity", title, reason)
-    return _coefficients("t10_sensitivity", title, model, labels)
-
-
-def nomogram_figure(model: FittedModel | None, reason: str, labels: Mapping[str, str]) -> Drawn:
-    """F1: the nomogram of the final model."""
-    if model is None:
-        return None, reason
-    drawn, no_nomogram = attempt(build_nomogram, model.model)
-    if drawn is None:
-        return None, no_nomogram
-    rows = [
-        {"axis": axis.term, "label": label, "points": points}
-        for axis in drawn.axes
-        for label, points in zip(axis.labels, axis.points, strict=True)
-    ]
-    rows += [{"axis": "risk", "label": f"{tick.risk:g}", "points": tick.total_points} for tick in drawn.risk_ticks]
-    return FigureExhibit(
-        key="f1_nomogram",
-        title="Figure 1. Nomogram",
-        figure=prediction_figures.nomogram(drawn, labels),
-        data=pd.DataFrame(rows),
-        caption="Read the points of each predictor on the top axis, add them, and read the risk below the total.",
-        alt=f"Nomogram with axes for {', '.join(labels.get(axis.term, axis.term) for axis in drawn.axes)}.",
-    ), ""
-
-
-def usefulness_figures(model: FittedModel | None, reason: str, event: pd.Series) -> dict[str, Drawn]:
-    """F3 calibration, F4 decision curve, F5 clinical impact."""
-    names = ("Calibration", "Decision curve", "Clinical impact")
-    if model is None:
-        return dict.fromkeys(names, (None, reason))
-    probability, events = model.developed.probability, event[model.developed.rows].to_numpy()
-    calibration_drawn: Drawn = (None, model.gaps.get("validation", ""))
-    if model.validation is not None:
-        curve = model.validation.curve
-        calibration_drawn = (
-            FigureExhibit(
-                key="f3_calibration",
-                title="Figure 3. Calibration",
-                figure=prediction_figures.calibration_plot(curve, probability),
-                data=pd.DataFrame(
-                    {"predicted": curve.predicted, "apparent": curve.apparent, "corrected": curve.corrected}
-                ),
-                caption=f"Lowess; bias-corrected by {curve.resamples} resamples. Mean absolute error "
-                f"{number(curve.mean_absolute_error, 3)}. Below: predicted risks.",
-                alt="Calibration plot: observed share against predicted risk, apparent, bias-corrected and ideal.",
-            ),
-            "",
-        )
-    decision = decision_curve(probability, events, THRESHOLDS)
-    impact = clinical_impact(probability, events, THRESHOLDS)
-    useful = decision.thresholds[decision.useful]
-    span = f"{useful.min():.2f} to {useful.max():.2f}" if useful.size else "nowhere"
-    return {
-        names[0]: calibration_drawn,
-        names[1]: (
-            FigureExhibit(
-                key="f4_decision",
-                title="Figure 4. Decision curve",
-                figure=prediction_figures.decision_plot(decision),
-                data=pd.DataFrame(
-                    {"threshold": decision.thresholds, "model": decision.model, "treat_all": decision.treat_all,
-                     "treat_none": decision.treat_none, "is_useful": decision.useful}
-                ),
-                caption=f"Between its lowest and highest threshold, the model beats both defaults at {span}.",
-                alt="Decision curve: net benefit of model, treating all and treating none over the threshold.",
-            ),
-            "",
-        ),
-        names[2]: (
-            FigureExhibit(
-                key="f5_impact",
-                title="Figure 5. Clinical impact",
-                figure=prediction_figures.impact_plot(impact),
-                data=pd.DataFrame(
-                    {"threshold": impact.thresholds, "high_risk": impact.high_risk,
-                     "high_risk_with_event": impact.high_risk_with_event, "cost_benefit": impact.cost_benefit}
-                ),
-                caption=f"Of {impact.population:,} patients: called high risk, and of those with loosening.",
-                alt="Clinical impact curve: patients at high risk and those with the event over the threshold.",
-            ),
-            "",
-        ),
-    }  # fmt: skip
-
-
-def _absent(key: str, title: str, reason: str) -> TableExhibit:
-    return TableExhibit(key, title, pd.DataFrame({"reason": [reason]}), pd.DataFrame({"Not computed": [reason]}), "")

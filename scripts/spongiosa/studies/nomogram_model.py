@@ -13,17 +13,19 @@ from spongiosa.statistics.cutoff import YoudenResult, youden
 from spongiosa.statistics.development import (
     DevelopedModel,
     Procedure,
+    complete,
     develop,
     develop_model,
     events_per_parameter,
     prepare,
 )
 from spongiosa.statistics.imputation import ImputationSettings
+from spongiosa.statistics.pooled_regression import PooledSelection, pooled_auc, select_pooled
 from spongiosa.statistics.prediction_model import PredictionModel, model_from_development
-from spongiosa.statistics.roc import Auc, auc_delong
+from spongiosa.statistics.roc import Auc
 from spongiosa.statistics.samples import FloatArray, StatisticsError
 from spongiosa.statistics.selection import SelectionRule
-from spongiosa.statistics.terms import Term, numeric_matrix
+from spongiosa.statistics.terms import Category, Term, numeric_matrix, term_positions
 from spongiosa.statistics.validation import InternalValidation, validate_internally
 from spongiosa.studies.result import attempt
 
@@ -63,7 +65,7 @@ def fit_model(
         raise StatisticsError("No candidate stays in the model.")
     events = event[developed.rows].reset_index(drop=True)
     probability = developed.probability
-    area, no_area = attempt(auc_delong, probability, events, direction="high", confidence=settings.confidence)
+    area, no_area = attempt(pooled_auc, developed.linear_predictors, events, confidence=settings.confidence)
     cut_off, no_cut_off = attempt(youden, probability, events, direction="high")
     calibrated, no_calibration = attempt(calibration, probability, events, confidence=settings.confidence)
     tested, no_test = attempt(hosmer_lemeshow, probability, events)
@@ -106,6 +108,42 @@ def covariance_of_model(frame: pd.DataFrame, event: pd.Series, procedure: Proced
     m = developed.estimates.shape[0]
     between = np.cov(developed.estimates, rowvar=False, ddof=1) if m > 1 else np.zeros_like(within)
     return np.asarray(within + (1 + 1 / m) * between, dtype=np.float64)
+
+
+def select_terms(
+    frame: pd.DataFrame, event: pd.Series, procedure: Procedure, seed: int, confidence: float
+) -> PooledSelection:
+    """Univariable, multivariable and final regressions on the very data sets that `develop_model` completes.
+
+    Raises `StatisticsError` when a class is absent or the procedure has no rule.
+    """
+    if procedure.rule is None:
+        raise StatisticsError("A selection needs a rule.")
+    prepared = prepare(frame, event.to_numpy(), procedure)
+    designs = complete(prepared.numbers, prepared.events, procedure, np.random.default_rng(seed))
+    return select_pooled(
+        numbers_of_designs(designs, procedure.terms),
+        procedure.terms,
+        [term.name for term in procedure.terms],
+        prepared.events,
+        procedure.rule,
+        confidence=confidence,
+    )
+
+
+def numbers_of_designs(designs: FloatArray, terms: tuple[Term, ...]) -> FloatArray:
+    """The numbers (m, n, k) from which the design columns (m, n, p) were expanded: a category's position, a value."""
+    positions = term_positions(terms)
+    columns = []
+    for position, term in enumerate(terms):
+        block = designs[:, :, positions == position]
+        if isinstance(term, Category):
+            reference = term.levels.index(term.reference)
+            others = np.array([index for index in range(len(term.levels)) if index != reference])
+            columns.append(np.where(block.any(axis=2), others[block.argmax(axis=2)], reference))
+        else:
+            columns.append(block[:, :, 0])
+    return np.asarray(np.stack(columns, axis=2), dtype=np.float64)
 
 
 def procedure_for(

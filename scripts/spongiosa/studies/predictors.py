@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from spongiosa.cohort.dictionary import clinical_dictionary
 from spongiosa.report.variables import Variable
 
@@ -19,13 +21,25 @@ PREDICTORS = {
         Variable("ax_l1_l4_hu", "HU of L1-L4", "HU", 0),
         Variable("hu_3d_l1_l4", "3D-HU of L1-L4", "HU", 0),
         Variable("goutallier", "Goutallier grade", "", 0),
-        Variable("terminal_segment", "Lowest instrumented vertebra"),
+        Variable("terminal_group", "Lowest instrumented vertebra"),
     )
 }
 #: Heading per column, as tables print it.
 LABELS = {column: variable.heading for column, variable in PREDICTORS.items()}
 #: Predictors of which low values mean loosening; of all others high values do.
 LOW_MEANS_EVENT = frozenset({"hu_ratio", "b_hu", "st_hu", "ax_l1_l4_hu", "hu_3d_l1_l4"})
+
+
+def in_words(text: str) -> str:
+    """The sentence with the labels of the predictors in the place of their column names."""
+    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)*\b", lambda found: _words(found.group()), text)
+
+
+def _words(name: str) -> str:
+    if name not in PREDICTORS:
+        return name
+    label = PREDICTORS[name].label
+    return label if label[:2].isupper() else label[0].lower() + label[1:]
 
 
 def predictor(column: str) -> Variable:

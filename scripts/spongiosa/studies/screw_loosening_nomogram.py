@@ -1,143 +1,155 @@
 """A model of screw loosening from age, PBQ, HU ratio and Goutallier grade, its validation, and its nomogram.
 
-Every coefficient comes from the patients analysed; none is built in.  Tables and figures follow the nomogram study of
-pedicle screws.
+Every coefficient comes from the patients analysed or from the user's file; none is built in.  Tables and figures follow
+the nomogram study of pedicle screws.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from spongiosa.config.studies import ScrewLooseningNomogramSettings
 from spongiosa.config.thresholds import ThresholdsSettings
-from spongiosa.report.exhibits import FigureExhibit
+from spongiosa.report.exhibits import TableExhibit
 from spongiosa.report.formatting import estimate_interval, number, percent
-from spongiosa.report.variables import Variable, demographic_variables, present
+from spongiosa.report.variables import present
 from spongiosa.statistics.prediction_model import to_json
-from spongiosa.statistics.selection import Selection, SelectionRule, select_model
-from spongiosa.statistics.terms import Category, Linear, Term
+from spongiosa.statistics.terms import Term
 from spongiosa.studies import nomogram_exhibits as show
+from spongiosa.studies import nomogram_supplement as supplement
 from spongiosa.studies.calculator import calculator_documents
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
-from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers
-from spongiosa.studies.nomogram_model import FittedModel, fit_model
-from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
+from spongiosa.studies.external_model import external_figures, external_table
+from spongiosa.studies.flow_table import flow_exhibit
+from spongiosa.studies.nomogram_cohort import TERMINAL, baseline_variables
+from spongiosa.studies.nomogram_figures import nomogram_figure, usefulness_figures
+from spongiosa.studies.nomogram_fit import NomogramFit, fit
+from spongiosa.studies.nomogram_model import FittedModel
+from spongiosa.studies.nomogram_selection import selection_exhibit
+from spongiosa.studies.outcome_baseline import outcome_baseline
 from spongiosa.studies.predictors import LABELS, LOW_MEANS_EVENT
 from spongiosa.studies.regression_tables import selection_table
-from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.result import StudyResult
 
 NAME = "screw_loosening_nomogram"
 TITLE = "Screw loosening: model and nomogram"
-OUTCOME = "loosening"
 GROUPS = {"event": "Loosening", "none": "No loosening"}
 
 
 def analyse(
     patients: pd.DataFrame, settings: ScrewLooseningNomogramSettings, _thresholds: ThresholdsSettings, seed: int
 ) -> StudyResult:
-    """The whole study from the patient table.
+    """The whole study from the patient table; no threshold of the configuration enters it."""
+    return tabulate(fit(patients, settings, seed), settings, seed)
 
-    Patients with scoliosis are kept for the sensitivity cohort only.  Missing predictors are imputed; where none is
-    missing, the complete rows are used as they are.
-    """
-    everybody = patients.reset_index(drop=True)
-    criteria = [("no_outcome", numbers(everybody, OUTCOME).isna(), "screw loosening not known.")]
-    with_scoliosis, _ = apply_criteria(everybody, criteria)
-    criteria.append(
-        ("scoliosis", numbers(everybody, "scoliosis") == 1, "adult degenerative scoliosis (sensitivity cohort).")
-    )
-    frame, flow = apply_criteria(everybody, criteria)
-    terms = candidate_terms(frame, settings)
-    methods = _methods(settings, terms, seed)
-    if frame.empty or not terms:
+
+def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed: int) -> StudyResult:
+    """Tables, figures, words and calculator of a fit."""
+    frame, event, model = fitted.frame, fitted.event, fitted.model
+    methods = _methods(settings, fitted.terms, seed)
+    of_file = [external_table(fitted.external, settings.confidence)] if fitted.external else []
+    file_figures = external_figures(fitted.external) if fitted.external else {}
+    if fitted.rule is None:
+        drawn = {"All figures": (None, fitted.no_model), **file_figures}
         return StudyResult(
-            NAME, TITLE, "No patient has a known outcome and a candidate predictor.", methods,
-            (flow_exhibit(flow),), (), omitted=(("All figures", "Nobody is analysed."),),
+            NAME, TITLE, fitted.no_model, methods, (flow_exhibit(fitted.flow), *of_file),
+            tuple(figure for figure, _ in drawn.values() if figure is not None),
+            omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
             audit={"analysed": 0, "seed": seed},
         )  # fmt: skip
-    event = numbers(frame, OUTCOME) == 1
-    rule = selection_rule(terms, settings)
-    selection, no_selection = attempt(
-        select_model, frame, event.to_numpy(), terms, rule, confidence=settings.confidence
-    )
-    model, no_model = attempt(fit_model, frame, event, terms, rule, settings, seed)
-    probability = pd.Series(float("nan"), index=frame.index)
-    if model is not None:
-        probability[model.developed.rows] = model.developed.probability
-    frame = frame.assign(probability=probability, group=event.map({True: "event", False: "none"}))
-    markers = _markers(terms, model)
+    markers = _markers(fitted.terms, model)
     tables = [
-        flow_exhibit(flow),
+        flow_exhibit(fitted.flow),
         outcome_baseline(
             "t1_baseline", "Table 1. Patients with and without loosening", f"n = {len(frame)}.", frame, frame["group"],
-            GROUPS, present(_variables(), frame), seed=seed, alpha=settings.alpha,
+            GROUPS, present(baseline_variables(frame), frame), seed=seed, alpha=settings.alpha,
         ),
-        selection_table(
-            "t2_selection", "Table 2. Univariable and multivariable logistic regression (complete cases)",
-            f"Event: loosening. {str(rule).capitalize()}.", selection.univariable if selection else (),
-            selection.multivariable if selection else None, LABELS,
-            reason=no_selection or (selection.reason if selection else ""),
-        ),
-        *show.model_tables(model, no_model, LABELS),
+        selection_exhibit(fitted.selection, fitted.no_selection, frame, event, fitted.terms, LABELS),
+        *_complete_cases(fitted),
+        show.model_table(model, fitted.no_model, LABELS),
         roc_table(
-            "t4_roc", "Table 4. Discrimination of the predictors and of the model", "Event: loosening.", frame, event,
-            markers, confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
+            "t4_roc", "Table 4. Discrimination of the predictors and of the model",
+            "Event: loosening. Model: the risk of the pooled linear predictor.", frame, event, markers,
+            confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
         ),
         *show.performance_tables(model, frame, event, settings.confidence),
-        show.collinearity_table(frame, terms, LABELS),
-        show.missing_table(frame, terms, LABELS),
+        supplement.collinearity_table(
+            "t8_collinearity", "Table 8. Collinearity of the candidates", frame, fitted.terms, LABELS
+        ),
+        supplement.missing_table(frame, fitted.terms, LABELS),
+        *supplement.pbq_table(frame, settings.confidence),
+        *of_file,
+        *_supplement(fitted, settings, seed),
     ]  # fmt: skip
-    if len(with_scoliosis) > len(frame):
-        tables.append(show.sensitivity_table(with_scoliosis, OUTCOME, terms, rule, settings, seed, LABELS))
     roc_drawn, no_roc = roc_figure(
         "f2_roc", "Figure 2. ROC curves", "Event: loosening. Points: Youden cut-offs.", frame, event, markers,
         confidence=settings.confidence,
     )  # fmt: skip
-    drawn: dict[str, tuple[FigureExhibit | None, str]] = {
-        "Nomogram": show.nomogram_figure(model, no_model, LABELS),
+    drawn = {
+        "Nomogram": nomogram_figure(model, fitted.no_model, LABELS),
         "ROC curves": (roc_drawn, no_roc),
-        **show.usefulness_figures(model, no_model, event),
+        **usefulness_figures(model, fitted.no_model, event),
+        **file_figures,
     }
     return StudyResult(
         name=NAME,
         title=TITLE,
-        headline=_headline(model, no_model, len(frame), int(event.sum())),
+        headline=_headline(model, fitted.no_model, len(frame), int(event.sum())),
         methods=methods,
         tables=tuple(tables),
         figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
         omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
-        audit=_audit(frame, flow, event, selection, model, settings, seed),
+        audit=_audit(fitted, settings, seed),
         documents=calculator_documents(model, frame, settings.confidence) if model else (),
     )
 
 
-def candidate_terms(frame: pd.DataFrame, settings: ScrewLooseningNomogramSettings) -> tuple[Term, ...]:
-    """The numeric candidates that vary, and the Goutallier grade as categories against its reference.
-
-    Where nobody has the reference grade, the highest grade observed takes its place.
-    """
-    columns = {name: numbers(frame, name).dropna() for name in settings.linear}
-    terms: list[Term] = [
-        Linear(name) for name, values in columns.items() if len(values) and values.min() < values.max()
-    ]
-    grades = sorted(int(grade) for grade in numbers(frame, "goutallier").dropna().unique())
-    if len(grades) > 1:
-        reference = settings.goutallier_reference if settings.goutallier_reference in grades else grades[-1]
-        terms.append(Category("goutallier", tuple(str(grade) for grade in grades), str(reference)))
-    return tuple(terms)
+def _complete_cases(fitted: NomogramFit) -> list[TableExhibit]:
+    """The selection on complete rows beside that on imputed data; nothing where no value is missing."""
+    found = fitted.complete_cases
+    if found is None:
+        return []
+    return [
+        selection_table(
+            "t2_complete_cases", "Table 2b. The same regressions on complete cases",
+            "Event: loosening. The same rule, on the rows in which all terms of a model are known.",
+            found.univariable, found.multivariable, LABELS, reason=found.reason,
+        )
+    ]  # fmt: skip
 
 
-def selection_rule(terms: tuple[Term, ...], settings: ScrewLooseningNomogramSettings) -> SelectionRule:
-    """The configured rule, without the a-priori columns that are no candidates here."""
-    names = {term.name for term in terms}
-    return SelectionRule(
-        enter_below=settings.enter_below,
-        a_priori=tuple(name for name in settings.a_priori if name in names),
-        stay_below=settings.stay_below,
-    )
+def _supplement(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed: int) -> list[TableExhibit]:
+    """S1-S3 the cohort with scoliosis, S4-S5 overlap with the lowest instrumented vertebra, S7 other fits."""
+    tables: list[TableExhibit] = []
+    other = fitted.with_scoliosis
+    if other is not None:
+        words = f"The {len(fitted.frame)} patients analysed and {len(other.frame) - len(fitted.frame)} with scoliosis."
+        tables.append(
+            outcome_baseline(
+                "s1_baseline", "Table S1. Patients, those with scoliosis among them", words, other.frame,
+                other.frame["group"], GROUPS, present(baseline_variables(other.frame), other.frame), seed=seed,
+                alpha=settings.alpha,
+            )
+        )  # fmt: skip
+        table = selection_exhibit(other.selection, other.no_selection, other.frame, other.event, fitted.terms, LABELS)
+        tables.append(replace(table, key="s2_selection", title="Table S2. Regression, with scoliosis"))
+        tables.append(show.performance_summary("s3_performance", other.model, other.no_model))
+    tables += supplement.fusion_table(fitted.frame, seed)
+    if "terminal_group" in fitted.frame:
+        tables.append(
+            supplement.collinearity_table(
+                "s5_collinearity", "Table S5. Collinearity with the lowest instrumented vertebra added", fitted.frame,
+                (*fitted.terms, TERMINAL), LABELS,
+            )
+        )  # fmt: skip
+    if fitted.model is not None:
+        kept = tuple(term for term in fitted.terms if term.name in fitted.model.developed.terms)
+        tables.append(supplement.alternatives_table(fitted.frame, fitted.event, kept, LABELS))
+    return tables
 
 
 def _markers(terms: tuple[Term, ...], model: FittedModel | None) -> list[Marker]:
@@ -147,27 +159,6 @@ def _markers(terms: tuple[Term, ...], model: FittedModel | None) -> list[Marker]
         if model is None or term.name in model.developed.terms
     ]
     return [*markers, Marker("probability", "Model", "", "high", 3)] if model is not None else markers
-
-
-def _variables() -> list[Variable]:
-    grades = {str(grade): str(grade) for grade in range(5)}
-    segments = ("L1", "L2", "L3", "L4", "L5", "S1", "S2", "ilium")
-    return [
-        *demographic_variables(),
-        Variable("diabetes", "Diabetes", categories=YES_NO),
-        Variable("t_score_lumbar", "Lumbar T-score", "SD", 2),
-        Variable("fused_levels", "Fused levels"),
-        Variable("terminal_segment", "Lowest instrumented vertebra", categories={s: s for s in segments}),
-        Variable("pelvic_incidence_deg", "Pelvic incidence", "°"),
-        Variable("pelvic_tilt_deg", "Pelvic tilt", "°"),
-        Variable("sacral_slope_deg", "Sacral slope", "°"),
-        Variable("lumbar_lordosis_deg", "Lumbar lordosis", "°"),
-        Variable("pbq", "PBQ", "", 2),
-        Variable("b_hu", "B-HU", "HU"),
-        Variable("st_hu", "ST-HU", "HU"),
-        Variable("hu_ratio", "HU ratio", "", 2),
-        Variable("goutallier", "Goutallier grade", categories=grades),
-    ]
 
 
 def _headline(model: FittedModel | None, reason: str, n: int, events: int) -> str:
@@ -185,42 +176,44 @@ def _headline(model: FittedModel | None, reason: str, n: int, events: int) -> st
 
 def _methods(settings: ScrewLooseningNomogramSettings, terms: tuple[Term, ...], seed: int) -> str:
     named = ", ".join(LABELS.get(term.name, term.name) for term in terms) or "none"
+    published = (
+        f" The published model ({settings.coefficients.source}) was applied with its coefficients as they are to the "
+        "patients who have all its predictors."
+        if settings.coefficients
+        else ""
+    )
     return (
         f"Candidates: {named}. Missing predictors were imputed by chained equations ({settings.imputations} completed "
         "sets, 10 iterations, the outcome among the predictors) and estimates pooled by Rubin's rules; where nothing "
         "is missing, the rows are used as they are. A candidate entered the multivariable model at a univariable P "
         f"below {settings.enter_below:g} or a priori, and stayed at P below {settings.stay_below:g} (joint Wald P per "
         "term). Number of fused levels and terminal segment overlap, so the latter is described and no candidate. "
-        "Separated fits were penalised (Firth). Discrimination: AUC with DeLong's interval; cut-off with the greatest "
-        "Youden index, a patient at or above it being positive. Calibration: Hosmer-Lemeshow in ten groups filled in "
-        "the order of risk, intercept in the large and slope, Brier score; the intercept in the large of a model on "
-        "its own patients is 0 by construction. Internal validation: optimism bootstrap of "
+        "Separated fits were penalised (Firth). Complete-case regressions stand beside the imputed ones. "
+        "Discrimination: AUC with DeLong's interval, over imputations pooled on the logit scale; cut-off with the "
+        "greatest Youden index, a patient at or above it being positive. Calibration: Hosmer-Lemeshow in ten groups "
+        "filled in the order of risk, intercept in the large and slope, Brier score; the intercept in the large of "
+        "a model on its own patients is 0 by construction. Internal validation: optimism bootstrap of "
         f"{settings.validation_draws} resamples, each repeating imputation, selection and fit; smooth calibration "
         "curve with its mean absolute error. Decision curve and clinical impact from the pooled linear predictor. The "
-        f"nomogram's axes are those of rms. Intervals cover {settings.confidence:.0%}. Seed {seed}."
+        f"nomogram's axes are those of rms. Intervals cover {settings.confidence:.0%}. Seed {seed}.{published}"
     )
 
 
-def _audit(
-    frame: pd.DataFrame,
-    flow: pd.DataFrame,
-    event: pd.Series,
-    selection: Selection | None,
-    model: FittedModel | None,
-    settings: ScrewLooseningNomogramSettings,
-    seed: int,
-) -> dict[str, Any]:
+def _audit(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed: int) -> dict[str, Any]:
+    model, flow = fitted.model, fitted.flow
     return {
-        "analysed": len(frame),
-        "events": int(event.sum()),
+        "analysed": len(fitted.frame),
+        "events": int(fitted.event.sum()),
+        "missing": {term.name: int(fitted.frame[term.name].isna().sum()) for term in fitted.terms},
         "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
         "direction": "the event is loosening; low HU ratio and high values of all others mean the event",
-        "complete_case_final_terms": list(selection.final_terms) if selection else [],
         "final_terms": list(model.developed.terms) if model else [],
+        "complete_case_final_terms": list(fitted.complete_cases.final_terms) if fitted.complete_cases else None,
         "events_per_parameter": model.events_per_parameter if model else None,
         "method": model.developed.method if model else None,
         "validation": model.validation.method if model and model.validation else None,
         "model": json.loads(to_json(model.model)) if model else None,
+        "published_model": fitted.external.source if fitted.external else None,
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
     }
