@@ -15,7 +15,7 @@ from spongiosa.studies.hu_dxa_concordance import analyse
 from spongiosa.studies.result import StudyResult
 
 SETTINGS, THRESHOLDS = HuDxaConcordanceSettings(bootstrap_draws=200), ThresholdsSettings()
-FIGURES = {"f1_scatter", "f2_roc", "f3_distribution", "f4_residuals", "f5_age_bmi", "f6_sex_site"}
+FIGURES = {"f0_flow", "f1_scatter", "f2_roc", "f3_distribution", "f4_residuals", "f5_age_bmi", "f6_sex_site"}
 TABLES = {
     "t0_flow",
     "t1_group_definitions",
@@ -145,7 +145,7 @@ def test_small_cohorts_give_every_table_and_no_gap_without_a_word(
         assert "nan" not in text and "inf" not in text, made.key
         for mark in {cell.split()[-1] for cell in made.printed.to_numpy().ravel() if str(cell).startswith("–")}:
             assert any(note.startswith(mark) for note in made.notes), (made.key, mark)
-    assert len(result.figures) + len(result.omitted) == (6 if len(result.tables) > 1 else 1)
+    assert len(result.figures) + len(result.omitted) == (7 if len(result.tables) > 1 else 1)
     assert all(reason for _, reason in result.omitted)
 
 
@@ -156,13 +156,39 @@ def test_each_scanner_is_a_stratum_and_the_most_frequent_one_stands_alone(two_hu
     result = analyse(with_scanners, SETTINGS, THRESHOLDS, seed=1)
     strata = table(result, "t10_strata")
     # One tube voltage parts nobody; a site that is not stated is a stratum of its own.
-    assert strata["column"].unique().tolist() == ["site", "manufacturer"]
-    assert strata.groupby("column")["patients"].sum().tolist() == [result.audit["analysed"]] * 2
-    assert strata.loc[strata["is_most_frequent"], "value"].tolist() == ["not stated", "Siemens"]
+    assert strata["column"].unique().tolist() == ["all", "site", "manufacturer", "without_rarer"]
+    parts = strata[strata["column"].isin(["site", "manufacturer"])]
+    assert parts.groupby("column")["patients"].sum().tolist() == [result.audit["analysed"]] * 2
+    assert parts.loc[parts["is_most_frequent"], "value"].tolist() == ["not stated", "Siemens"]
     alone = analyse(with_scanners[with_scanners["manufacturer"] == "GE"], SETTINGS, THRESHOLDS, seed=1)
     rows = table(alone, "t3_threshold_sensitivity")
-    expected = rows.loc[rows["rule"] == "<= 100", "kappa"].iloc[0]
-    assert strata.set_index("value").loc["GE", "kappa"] == pytest.approx(expected, rel=1e-12)
+    of_ge = strata.set_index("value").loc["GE"]
+    assert of_ge["kappa"] == pytest.approx(rows.loc[rows["rule"] == "<= 100", "kappa"].iloc[0], rel=1e-12)
+    assert of_ge["auc"] == pytest.approx(table(alone, "t7_roc")["auc_estimate"].iloc[0], rel=1e-12)
+    usual = with_scanners[(with_scanners["manufacturer"] == "Siemens") & with_scanners["site"].isna()]
+    assert strata["patients"].iloc[-1] == analyse(usual, SETTINGS, THRESHOLDS, seed=1).audit["analysed"]
+
+
+def test_all_four_groups_are_compared_by_kruskal_wallis(two_hundred: pd.DataFrame) -> None:
+    result = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
+    ages = next(figure.data for figure in result.figures if figure.key == "f5_age_bmi")
+    expected = stats.kruskal(*(part["age_years"] for _, part in ages.groupby("group"))).pvalue
+    rows = table(result, "t4_baseline_by_group")
+    assert rows.loc[rows["variable"] == "age_years", "p_overall"].iloc[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_referenced_hu_are_compared_where_they_are_configured(two_hundred: pd.DataFrame) -> None:
+    referenced = two_hundred.assign(ax_l1_l4_hu_referenced=two_hundred["ax_l1_l4_hu"] - 7.0)
+    referenced.loc[:4, "ax_l1_l4_hu_referenced"] = np.nan
+    referenced["ax_l1_l4_hu_referenced_reason"] = "no_nominal_rod_hu"
+    settings = HuDxaConcordanceSettings(bootstrap_draws=100, hu="referenced")
+    result = analyse(referenced, settings, THRESHOLDS, seed=1)
+    usual = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
+    assert result.audit["flow"]["no_ax_l1_l4_hu_referenced:no_nominal_rod_hu"] > 0
+    curve, raw = (table(made, "t7_roc").iloc[0] for made in (result, usual))
+    assert curve["n"] < raw["n"]
+    assert curve["cut_off_midpoint"] == pytest.approx(raw["cut_off_midpoint"] - 7.0, abs=3.0), "a shifted scale"
+    assert "phantom-referenced" in result.methods
 
 
 def test_without_t_scores_the_study_says_so_and_shows_its_flow(

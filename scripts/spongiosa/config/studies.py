@@ -32,6 +32,11 @@ class HuDxaConcordanceSettings(StudySettings):
 
     enabled: bool = Field(False, description="Make this study (needs the clinical table with T-scores).")
     index: ColumnName = Field("ax_l1_l4_hu", description="Column of patients.parquet that is compared. [HU]")
+    hu: Literal["raw", "referenced"] = Field(
+        "raw",
+        description="`referenced`: the phantom-referenced HU of `index` (its column with the ending `_referenced`), "
+        "which need nominal rod HU of the phantom; patients without them leave with that reason.",
+    )
     t_score_sites: tuple[TScoreSite, ...] = Field(
         ("lumbar", "femoral_neck"),
         min_length=1,
@@ -55,6 +60,11 @@ class HuDxaConcordanceSettings(StudySettings):
         max_length=10,
         description="Borders of the age strata, ascending, lower end included. [years]",
     )
+
+    @property
+    def hu_column(self) -> str:
+        """The column of patients.parquet that is compared."""
+        return self.index if self.hu == "raw" else f"{self.index}_referenced"
 
     @model_validator(mode="after")
     def _distinct(self) -> HuDxaConcordanceSettings:
@@ -101,6 +111,14 @@ class RoiComparisonSettings(StudySettings):
         min_length=2,
         max_length=5,
         description="Shapes that are compared, in the order of the tables.",
+    )
+    values: Literal["workflow", "readers"] = Field(
+        "workflow",
+        description="Whose HU are analysed: those of the workflow, or the mean of the readers of `readers.table` (first "
+        "trials).",
+    )
+    minimum_levels: int = Field(
+        2, ge=1, le=4, description="Levels of L1-L4 that a mean of readers needs at least. [levels]"
     )
     t_score_sites: tuple[TScoreSite, ...] = Field(
         ("lumbar", "femoral_neck", "total_hip"),

@@ -14,6 +14,7 @@ from spongiosa.report.variables import Variable
 from spongiosa.statistics.comparison import mann_whitney, student_t
 from spongiosa.statistics.contingency import association_test, cross_tabulate
 from spongiosa.statistics.description import summarise_categorical, summarise_numeric
+from spongiosa.statistics.groups import kruskal_wallis
 from spongiosa.studies.result import attempt
 
 
@@ -40,10 +41,11 @@ def group_comparison(
     *,
     seed: int,
 ) -> TableExhibit:
-    """Each variable per group, and every group against the first one.
+    """Each variable per group, every group against the first one, and of more than two groups all together.
 
     `groups` maps the values of `group` to labels, the reference first.  Numbers: Mann-Whitney, Student's t beside it
-    in `frame`.  Counts: chi-square, Fisher where an expected count is below 5.  No correction for multiple tests.
+    in `frame`; all groups by Kruskal-Wallis.  Counts: chi-square, Fisher where an expected count is below 5.  No
+    correction for multiple tests.
     """
     footnotes = Footnotes()
     records: list[dict[str, object]] = []
@@ -62,8 +64,9 @@ def group_comparison(
         notes=(
             f"Numbers are mean ± standard deviation, counts n (%). Every P of a group is against "
             f"{next(iter(groups.values()))}. Of numbers it is Mann-Whitney's (asymptotic, tie-corrected), of counts "
-            "Pearson's chi-square, or Fisher's where an expected count is below 5. Two-sided, not corrected for "
-            "multiple comparisons.",
+            "Pearson's chi-square, or Fisher's where an expected count is below 5. "
+            + ("P overall compares all groups, numbers by Kruskal-Wallis. " if len(groups) > 2 else "")
+            + "Two-sided, not corrected for multiple comparisons.",
             *footnotes.notes(),
         ),
     )
@@ -115,10 +118,22 @@ def _compare(
 def _overall(
     variable: Variable, frame: pd.DataFrame, group: pd.Series, groups: Sequence[str], seed: int
 ) -> tuple[Comparison | None, str]:
-    if not variable.categories or len(groups) < 3:
+    if len(groups) < 3:
         return None, ""
+    if not variable.categories:
+        overall = _rank_all(frame[variable.column], group, groups)
+        return overall, overall.reason
     comparison = compare_counts(frame[variable.column], group, seed)
     return comparison, comparison.reason
+
+
+def _rank_all(values: pd.Series, group: pd.Series, groups: Sequence[str]) -> Comparison:
+    """Kruskal-Wallis over the groups that have a value."""
+    parts = {name: values[group == name] for name in groups if values[group == name].notna().any()}
+    known = int(sum(part.notna().sum() for part in parts.values()))
+    test, reason = attempt(kruskal_wallis, parts)
+    method = test.method if test else "Kruskal-Wallis"
+    return Comparison(test.p_value if test else math.nan, math.nan, math.nan, known, method, reason)
 
 
 def _records(

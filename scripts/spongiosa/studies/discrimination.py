@@ -96,6 +96,73 @@ def areas_in_words(table: TableExhibit, names: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {estimate_interval(*found[column])}" for column, name in names.items())
 
 
+def roc_points(frame: pd.DataFrame, event: pd.Series, markers: Sequence[Marker]) -> pd.DataFrame:
+    """The points of every marker's curve, and one row with a `reason` for a marker that has none."""
+    parts: list[pd.DataFrame] = []
+    for marker in markers:
+        curve, reason = attempt(roc_curve, frame[marker.column], event, direction=marker.direction)
+        if curve is None:
+            parts.append(pd.DataFrame({"marker": [marker.column], "reason": [reason]}))
+            continue
+        parts.append(
+            pd.DataFrame(
+                {
+                    "marker": marker.column,
+                    "false_positive_rate": 1 - curve.specificity,
+                    "sensitivity": curve.sensitivity,
+                    "cut_off_midpoint": curve.cut_off_midpoint,
+                    "cut_off_observed": curve.cut_off_observed,
+                    "reason": "",
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_roc(
+    key: str, title: str, caption: str, points: pd.DataFrame, areas: pd.DataFrame, markers: Sequence[Marker]
+) -> tuple[FigureExhibit | None, str]:
+    """The curves of `roc_points` with the AUC, interval and cut-off of `roc_table`'s frame, or why there is none."""
+    lines: list[figures.RocLine] = []
+    reasons: list[str] = []
+    found = areas.set_index("marker")
+    for marker in markers:
+        curve = points[points["marker"] == marker.column]
+        reason = str(curve["reason"].iloc[0])
+        if reason:
+            reasons.append(f"{marker.label}: {reason}")
+            continue
+        row = {str(name): value for name, value in found.loc[marker.column].items()}
+        text = estimate_interval(row["auc_estimate"], row["auc_ci_low"], row["auc_ci_high"])
+        has_cut = not math.isnan(row["cut_off_midpoint"])
+        sign = "≤" if marker.direction == "low" else "≥"
+        lines.append(
+            figures.RocLine(
+                label=marker.label,
+                area=f"AUC {text}",
+                false_positive_rate=curve["false_positive_rate"].to_numpy(dtype=float),
+                sensitivity=curve["sensitivity"].to_numpy(dtype=float),
+                chosen=(1 - row["specificity"], row["sensitivity"]) if has_cut else None,
+                chosen_label=f"{sign} {number(row['cut_off_midpoint'], marker.decimals)} {marker.unit}"
+                if has_cut
+                else "",
+            )
+        )
+    if not lines:
+        return None, " ".join(reasons)
+    summary = "; ".join(f"{line.label}, {line.area}" for line in lines)
+    drawn = points[points["reason"] == ""].drop(columns="reason").reset_index(drop=True)
+    return FigureExhibit(
+        key=key,
+        title=title,
+        figure=figures.roc(lines),
+        data=drawn,
+        caption=caption,
+        alt=f"ROC curve in a square with the diagonal of chance. {summary}.",
+        notes=tuple(reasons),
+    ), ""
+
+
 def roc_figure(
     key: str,
     title: str,
@@ -107,63 +174,26 @@ def roc_figure(
     confidence: float,
 ) -> tuple[FigureExhibit | None, str]:
     """The curves of all markers with AUC and interval in the legend, or the reason why there is none."""
-    lines: list[figures.RocLine] = []
-    points: list[pd.DataFrame] = []
-    reasons: list[str] = []
-    for marker in markers:
-        values, direction = frame[marker.column], marker.direction
-        curve, reason = attempt(roc_curve, values, event, direction=direction)
-        if curve is None:
-            reasons.append(f"{marker.label}: {reason}")
-            continue
-        area, _ = attempt(auc_delong, values, event, direction=direction, confidence=confidence)
-        best, _ = attempt(youden, values, event, direction=direction)
-        text = estimate_interval(area.estimate, area.ci_low, area.ci_high) if area else "not computed"
-        sign = "≤" if direction == "low" else "≥"
-        lines.append(
-            figures.RocLine(
-                label=marker.label,
-                area=f"AUC {text}",
-                false_positive_rate=1 - curve.specificity,
-                sensitivity=curve.sensitivity,
-                chosen=(1 - best.best.specificity, best.best.sensitivity) if best else None,
-                chosen_label=f"{sign} {number(best.best.midpoint, marker.decimals)} {marker.unit}" if best else "",
-            )
-        )
-        points.append(
-            pd.DataFrame(
-                {
-                    "marker": marker.column,
-                    "false_positive_rate": 1 - curve.specificity,
-                    "sensitivity": curve.sensitivity,
-                    "cut_off_midpoint": curve.cut_off_midpoint,
-                    "cut_off_observed": curve.cut_off_observed,
-                }
-            )
-        )
-    if not lines:
-        return None, " ".join(reasons)
-    summary = "; ".join(f"{line.label}, {line.area}" for line in lines)
-    return FigureExhibit(
-        key=key,
-        title=title,
-        figure=figures.roc(lines),
-        data=pd.concat(points, ignore_index=True),
-        caption=caption,
-        alt=f"ROC curve in a square with the diagonal of chance. {summary}.",
-        notes=tuple(reasons),
-    ), ""
+    records = [
+        {"marker": marker.column, **_record(_discriminate(frame[marker.column], event, marker.direction, confidence))}
+        for marker in markers
+    ]
+    points = roc_points(frame, event, markers)
+    return draw_roc(key, title, caption, points, pd.DataFrame.from_records(records), markers)
 
 
 def _discriminate(
-    marker: pd.Series, event: pd.Series, direction: Direction, confidence: float, draws: int, seed: int
+    marker: pd.Series, event: pd.Series, direction: Direction, confidence: float, draws: int = 0, seed: int = 0
 ) -> _Discrimination:
+    """Everything of one marker; without the bootstrap where `draws` is 0."""
     known = marker.notna() & event.notna()
     area, reason = attempt(auc_delong, marker, event, direction=direction, confidence=confidence)
     spss, _ = attempt(auc_spss, marker, event, direction=direction, confidence=confidence)
-    resampled, _ = attempt(
-        bootstrap_roc, marker, event, direction=direction, seed=seed, draws=draws, confidence=confidence
-    )
+    resampled = None
+    if draws:
+        resampled, _ = attempt(
+            bootstrap_roc, marker, event, direction=direction, seed=seed, draws=draws, confidence=confidence
+        )
     best, cut_reason = attempt(youden, marker, event, direction=direction)
     return _Discrimination(
         int(known.sum()),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,7 @@ from spongiosa.report.exhibits import FigureExhibit
 from spongiosa.report.formatting import number, p_value
 from spongiosa.report.theme import GroupStyle
 from spongiosa.report.variables import SITE_LABELS
-from spongiosa.statistics.association import pearson, spearman
 from spongiosa.statistics.comparison import levene
-from spongiosa.statistics.linear import LinearFit, linear_regression
 from spongiosa.studies.baseline import compare_numbers
 from spongiosa.studies.flow_table import patient_names
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, GROUPS, REFERENCE_GROUP, ConcordanceCohort
@@ -35,20 +35,24 @@ Drawn = tuple[FigureExhibit | None, str]
 NOBODY = "Nobody is analysed."
 
 
-def scatter_figure(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, index_label: str) -> Drawn:
-    """F1: HU against the lowest T-score and each site's, with the least-squares line."""
+def scatter_figure(
+    cohort: ConcordanceCohort, thresholds: ThresholdsSettings, index_label: str, lines: pd.DataFrame
+) -> Drawn:
+    """F1: HU against the lowest T-score and each site's, with the lines of `lines` (the frame of Table 6)."""
     frame = cohort.frame
     if frame.empty:
         return None, NOBODY
     outcomes = {"low_t_score": "Lowest T-score"} | {f"t_score_{s}": f"{SITE_LABELS[s]} T-score" for s in cohort.sites}
+    fitted = lines.set_index("outcome")
     panels = []
     for column, label in outcomes.items():
         known = frame[frame[column].notna()]
         x, y = known["index_hu"].to_numpy(dtype=float), known[column].to_numpy(dtype=float)
-        fit, _ = attempt(linear_regression, y, {"hu": x})
-        r, _ = attempt(pearson, x, y)
-        rho, _ = attempt(spearman, x, y)
-        remark = f"r = {number(r.estimate, 2)}, ρ = {number(rho.estimate, 2)}, n = {x.size}" if r and rho else ""
+        line = fitted.loc[column]
+        intercept, slope = float(line["intercept"]), float(line["slope"])
+        r, rho = float(line["pearson_estimate"]), float(line["spearman_estimate"])
+        is_known = not (math.isnan(r) or math.isnan(rho))
+        remark = f"r = {number(r, 2)}, ρ = {number(rho, 2)}, n = {x.size}" if is_known else ""
         panels.append(
             figures.ScatterPanel(
                 title=label,
@@ -57,7 +61,7 @@ def scatter_figure(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, in
                 group=known["group"].to_numpy(dtype=str),
                 x_label="HU",
                 y_label="T-score [SD]",
-                line=(fit.coefficients[0].estimate, fit.coefficients[1].estimate) if fit else None,
+                line=None if math.isnan(slope) else (intercept, slope),
                 remark=remark,
                 names=patient_names(known),
             )
@@ -113,21 +117,26 @@ def distribution_figure(cohort: ConcordanceCohort, thresholds: ThresholdsSetting
     ), ""
 
 
-def residual_figure(cohort: ConcordanceCohort, fit: LinearFit | None, reason: str) -> Drawn:
-    """F4: residuals of the line that predicts the lowest T-score from HU."""
-    if fit is None:
-        return None, reason
-    residuals = fit.diagnostics.residuals
+def residual_figure(cohort: ConcordanceCohort, lines: pd.DataFrame, values: Mapping[str, Any]) -> Drawn:
+    """F4: residuals of the line of Table 6 (`lines`) that predicts the lowest T-score from HU."""
+    if values["line_reason"]:
+        return None, str(values["line_reason"])
+    line = lines.set_index("outcome").loc["low_t_score"]
+    fitted = float(line["intercept"]) + float(line["slope"]) * cohort.frame["index_hu"].to_numpy(dtype=float)
+    residuals = cohort.frame["low_t_score"].to_numpy(dtype=float) - fitted
+    residual_sd, shapiro = (
+        float("nan") if values[name] is None else float(values[name]) for name in ("residual_sd", "shapiro_p")
+    )
     bins = max(5, min(30, int(math.sqrt(residuals.size) * 1.5)))
     drawing = figures.residuals(
         residuals,
-        fit.fitted,
+        fitted,
         cohort.frame["group"].to_numpy(dtype=str),
         GROUP_STYLES,
         residual_label="Residual of the lowest T-score [SD]",
         fitted_label="T-score predicted from HU [SD]",
         bins=bins,
-        sd=fit.residual_sd,
+        sd=residual_sd,
     )
     concordant = cohort.frame["is_concordant"].to_numpy(dtype=bool)
     spread, spread_reason = attempt(levene, residuals[concordant], residuals[~concordant])
@@ -136,14 +145,13 @@ def residual_figure(cohort: ConcordanceCohort, fit: LinearFit | None, reason: st
         if spread
         else f"Spread by concordance not compared: {spread_reason}"
     )
-    shapiro = fit.diagnostics.shapiro_p
     columns = [c for c in ("patient_id", "index_hu", "low_t_score", "group", "is_concordant") if c in cohort.frame]
     return FigureExhibit(
         key="f4_residuals",
         title="Figure 4. Residuals of the HU-T-score line",
         figure=drawing,
-        data=cohort.frame[columns].assign(fitted=fit.fitted, residual=residuals),
-        caption=f"Left: the normal curve has the same SD. Residual SD {number(fit.residual_sd, 2)}, Shapiro-Wilk P "
+        data=cohort.frame[columns].assign(fitted=fitted, residual=residuals),
+        caption=f"Left: the normal curve has the same SD. Residual SD {number(residual_sd, 2)}, Shapiro-Wilk P "
         f"{p_value(shapiro)}. {spread_text}",
         alt=f"Histogram of {residuals.size} residuals with a normal curve, and residuals over the predicted T-score.",
     ), ""

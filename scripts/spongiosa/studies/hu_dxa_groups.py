@@ -12,6 +12,7 @@ from spongiosa.config.studies import HuDxaConcordanceSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report import theme
 from spongiosa.report.theme import GroupStyle
+from spongiosa.report.variables import index_label
 from spongiosa.studies.flow_table import Criterion, apply_criteria, numbers, without_index
 
 #: The four groups in the order of every table; hue tells the DXA class, lightness concordance.
@@ -49,13 +50,25 @@ def form_groups(
 
     HU+ is index <= `hu_osteoporosis`; DXA+ is lowest T-score <= `t_osteoporosis`; both inclusive.
     """
+    analysed, flow, sites = analysed_patients(patients, settings)
+    return ConcordanceCohort(_classify(analysed, thresholds), flow, sites, _notes(analysed, settings, sites))
+
+
+def analysed_patients(
+    patients: pd.DataFrame, settings: HuDxaConcordanceSettings
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Who is analysed, with the columns of `ConcordanceCohort.frame` that need no threshold; the flow; the sites."""
     sites = tuple(site for site in settings.t_score_sites if _has_values(patients, f"t_score_{site}"))
     frame = patients.reset_index(drop=True).copy()
-    frame["index_hu"] = numbers(frame, settings.index)
+    frame["index_hu"] = numbers(frame, settings.hu_column)
     frame = frame.join(lowest_t_score(frame, sites))
     analysed, flow = apply_criteria(frame, _criteria(frame, settings))
-    notes = _notes(analysed, settings, sites)
-    return ConcordanceCohort(_classify(analysed, thresholds), flow, sites, notes)
+    return analysed, flow, sites
+
+
+def hu_label(settings: HuDxaConcordanceSettings) -> str:
+    """The words for the HU that are compared."""
+    return index_label(settings.index) + (", phantom-referenced" if settings.hu == "referenced" else "")
 
 
 def lowest_t_score(frame: pd.DataFrame, sites: Sequence[str]) -> pd.DataFrame:
@@ -113,7 +126,7 @@ def _classify(frame: pd.DataFrame, thresholds: ThresholdsSettings) -> pd.DataFra
 def _criteria(frame: pd.DataFrame, settings: HuDxaConcordanceSettings) -> list[Criterion]:
     """The steps in their order; a patient leaves at the first that applies."""
     sites = " or ".join(settings.t_score_sites).replace("_", " ")
-    steps = without_index(frame, settings.index)
+    steps = without_index(frame, settings.hu_column)
     steps.append(("no_t_score", frame["low_t_score"].isna(), f"no T-score of {sites}."))
     if settings.minimum_age_years is not None:
         young = numbers(frame, "age_years") < settings.minimum_age_years

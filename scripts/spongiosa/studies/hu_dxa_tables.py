@@ -11,18 +11,18 @@ import pandas as pd
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report.exhibits import Footnotes, TableExhibit
 from spongiosa.report.formatting import count_share, estimate_interval, number, p_value, whole
-from spongiosa.report.variables import SITE_LABELS, index_label
+from spongiosa.report.variables import SITE_LABELS
 from spongiosa.statistics.accuracy import AccuracyIndices, accuracy_indices, classify, confusion, threshold_frame
 from spongiosa.statistics.accuracy import threshold_table as indices_per_threshold
 from spongiosa.statistics.contingency import ContingencyTest, association_test, fisher_exact
-from spongiosa.statistics.cutoff import YoudenResult, youden
 from spongiosa.statistics.kappa import Kappa
-from spongiosa.statistics.roc import auc_delong
+from spongiosa.studies.fit import Fit
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, ConcordanceCohort, hu_zones
 from spongiosa.studies.result import attempt
+from spongiosa.studies.strata import strata_of
 
 
-def definition_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, index: str) -> TableExhibit:
+def definition_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, label: str) -> TableExhibit:
     """T1: the four groups and how many patients fall into each."""
     t, hu = number(thresholds.t_osteoporosis, 1), f"{thresholds.hu_osteoporosis:g}"
     total = len(cohort.frame)
@@ -55,25 +55,22 @@ def definition_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, 
         title="Table 1. Definition of the four groups",
         frame=frame,
         printed=printed,
-        caption=f"CT: {index_label(index)}. DXA: lowest T-score of {sites or 'no site'}.",
+        caption=f"CT: {label}. DXA: lowest T-score of {sites or 'no site'}.",
     )
 
 
-def youden_cut_off(cohort: ConcordanceCohort) -> tuple[YoudenResult | None, str]:
-    """The cut-off with the greatest Youden index for DXA osteoporosis, or why there is none."""
-    frame = cohort.frame
-    return attempt(youden, frame["index_hu"], frame["is_dxa_positive"], direction="low")
-
-
-def sensitivity_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings, confidence: float) -> TableExhibit:
+def sensitivity_table(
+    cohort: ConcordanceCohort, thresholds: ThresholdsSettings, confidence: float, discrimination: Fit
+) -> TableExhibit:
     """T3: the indices of the rule HU <= cut-off for every cut-off configured, the study's own, and Youden's."""
     frame, footnotes = cohort.frame, Footnotes()
-    best, reason = youden_cut_off(cohort)
+    curve = discrimination.tables["t7_roc"].frame.iloc[0]
+    best, note = float(curve["cut_off_midpoint"]), str(discrimination.values["youden_note"])
     cut_offs = sorted({*thresholds.hu_cutoffs, thresholds.hu_osteoporosis})
     labels = [f"≤ {cut_off:g}" for cut_off in cut_offs]
-    if best is not None:
-        cut_offs.append(best.best.midpoint)
-        labels.append(f"≤ {number(best.best.midpoint, 1)} (Youden)")
+    if not math.isnan(best):
+        cut_offs.append(best)
+        labels.append(f"≤ {number(best, 1)} (Youden)")
     rows, impossible = attempt(
         indices_per_threshold,
         frame["index_hu"],
@@ -86,10 +83,10 @@ def sensitivity_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings,
         "Predicted osteoporosis: HU at or below the cut-off; reference: DXA+. Concordance is overall agreement. "
         "Limits of kappa are printed up to 1."
     ]
-    if best is None:
-        notes.append(f"No Youden cut-off: {reason}")
-    elif best.reason:
-        notes.append(best.reason)
+    if math.isnan(best):
+        notes.append(f"No Youden cut-off: {note}")
+    elif note:
+        notes.append(note)
     if rows is None:
         notes.append(f"No row: {impossible}")
         return TableExhibit("t3_threshold_sensitivity", _T3, pd.DataFrame(), pd.DataFrame(), "", tuple(notes))
@@ -99,8 +96,8 @@ def sensitivity_table(cohort: ConcordanceCohort, thresholds: ThresholdsSettings,
         [_indices_row(label, row.indices, footnotes) for label, row in zip(labels, rows, strict=True)]
     )
     events = int(frame["is_dxa_positive"].sum())
-    area, _ = attempt(auc_delong, frame["index_hu"], frame["is_dxa_positive"], direction="low", confidence=confidence)
-    area_text = f" AUC {estimate_interval(area.estimate, area.ci_low, area.ci_high)}." if area else ""
+    area = estimate_interval(*(float(curve[f"auc_{name}"]) for name in ("estimate", "ci_low", "ci_high")))
+    area_text = "" if math.isnan(curve["auc_estimate"]) else f" AUC {area}."
     return TableExhibit(
         key="t3_threshold_sensitivity",
         title=_T3,
@@ -243,3 +240,35 @@ def age_table(
         caption="Strata without a test: the study was not planned for them.",
         notes=footnotes.notes(),
     )
+
+
+def concordance_of_strata(
+    frame: pd.DataFrame, confidence: float
+) -> dict[tuple[str, str], tuple[dict[str, object], dict[str, str]]]:
+    """Concordance and kappa of every stratum, as numbers and as cells, by its column and value."""
+    found: dict[tuple[str, str], tuple[dict[str, object], dict[str, str]]] = {}
+    for stratum in strata_of(frame):
+        part = frame[stratum.members]
+        agreeing = int(part["is_concordant"].sum())
+        indices, reason = attempt(
+            lambda part=part: accuracy_indices(
+                confusion(part["is_hu_positive"], part["is_dxa_positive"]), confidence=confidence
+            )
+        )
+        kappa = indices.kappa if indices else None
+        numbers: dict[str, object] = {
+            "concordant": agreeing,
+            "kappa": kappa.estimate if kappa else math.nan,
+            "kappa_ci_low": kappa.ci_low if kappa else math.nan,
+            "kappa_ci_high": kappa.ci_high if kappa else math.nan,
+            "kappa_reason": reason or (kappa.reason if kappa else ""),
+        }
+        is_known = kappa is not None and not math.isnan(kappa.estimate)
+        found[stratum.place] = (
+            numbers,
+            {
+                "Concordant n (%)": count_share(agreeing, len(part)),
+                "Kappa (CI)": kappa_text(kappa) if kappa is not None and is_known else "not determined",
+            },
+        )
+    return found

@@ -6,6 +6,7 @@ Tables and figures follow the study of round, oval, right, left and front region
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,21 @@ from spongiosa.report import figures, theme
 from spongiosa.report.exhibits import FigureExhibit, Footnotes, TableExhibit
 from spongiosa.report.formatting import estimate_interval, median_quartiles, number, p_value
 from spongiosa.report.theme import GroupStyle
-from spongiosa.report.variables import SITE_LABELS, Variable, demographic_variables, dxa_variables, present
-from spongiosa.statistics.association import spearman
+from spongiosa.report.variables import SITE_LABELS, demographic_variables, dxa_variables, present
 from spongiosa.statistics.description import summarise_numeric
-from spongiosa.statistics.groups import GroupTest, friedman, kruskal_wallis, pairwise_mann_whitney
-from spongiosa.statistics.linear import linear_regression
-from spongiosa.studies.auc_comparison import auc_comparison_table
+from spongiosa.statistics.groups import kruskal_wallis, pairwise_mann_whitney
+from spongiosa.studies import agreement, strata
+from spongiosa.studies.audit import counts_of_tables, missing_values
 from spongiosa.studies.baseline import heading_with_count
-from spongiosa.studies.correlations import Pair, correlation_table
-from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
-from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, patient_names, without_index
-from spongiosa.studies.hu_dxa_groups import lowest_t_score
+from spongiosa.studies.discrimination import draw_roc
+from spongiosa.studies.fit import Fit, make_fits
+from spongiosa.studies.flow_figure import flow_figure
+from spongiosa.studies.flow_table import flow_exhibit, patient_names
+from spongiosa.studies.needs import NEEDS
 from spongiosa.studies.outcome_baseline import outcome_baseline
 from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.roi_fits import FITS, dxa_outcome, markers
+from spongiosa.studies.roi_values import LEVELS, SHAPE_LABELS, ShapeCohort, form_shape_cohort
 
 NAME = "roi_comparison"
 TITLE = "Five shapes of the region of interest"
@@ -38,85 +41,96 @@ CLASSES = {
     "osteopenia": GroupStyle("Osteopenia", theme.ORANGE, "^", "////"),
     "normal": GroupStyle("Normal", theme.BLUE, "o"),
 }
-LEVELS = ("l1", "l2", "l3", "l4", "l1_l4")
-SHAPE_LABELS = {"round": "Round", "oval": "Oval", "right": "Right", "left": "Left", "front": "Front"}
 
 
 def analyse(
-    patients: pd.DataFrame, settings: RoiComparisonSettings, thresholds: ThresholdsSettings, seed: int
+    patients: pd.DataFrame,
+    settings: RoiComparisonSettings,
+    thresholds: ThresholdsSettings,
+    seed: int,
+    *,
+    readers: pd.DataFrame | None = None,
+    fits: Mapping[str, Fit] | None = None,
 ) -> StudyResult:
-    """The whole study from the patient table; patients with all shapes and a T-score are analysed."""
-    shapes = {f"{shape}_l1_l4_hu": SHAPE_LABELS[shape] for shape in settings.shapes}
-    frame = patients.reset_index(drop=True).copy()
-    sites = tuple(s for s in settings.t_score_sites if f"t_score_{s}" in frame and frame[f"t_score_{s}"].notna().any())
-    frame = frame.join(lowest_t_score(frame, sites))
-    criteria = [criterion for column in shapes for criterion in without_index(frame, column)]
-    criteria.append(("no_t_score", frame["low_t_score"].isna(), "no T-score."))
-    frame, flow = apply_criteria(frame, criteria)
-    methods = _methods(settings, thresholds, sites, seed)
-    if frame.empty:
+    """The whole study from the patient table and the readers' table; patients with all shapes and a T-score are
+    analysed.  `fits` are those of `FITS` for the same patients and settings, made here where they are not given."""
+    cohort = form_shape_cohort(patients, settings, readers)
+    methods = _methods(settings, thresholds, cohort.sites, seed)
+    if cohort.frame.empty:
         return StudyResult(
-            NAME, TITLE, "No patient has all shapes and a T-score.", methods, (flow_exhibit(flow),), (),
+            NAME, TITLE, "No patient has all shapes and a T-score.", methods, (flow_exhibit(cohort.flow),), (),
             omitted=(("All figures", "Nobody is analysed."),), audit={"analysed": 0, "seed": seed},
         )  # fmt: skip
-    frame = frame.astype(dict.fromkeys(shapes, "float64"))
-    frame["dxa_class"] = dxa_class(frame["low_t_score"], thresholds)
-    osteoporosis = frame["dxa_class"] == "osteoporosis"
-    low_mass = frame["dxa_class"] != "normal"
-    markers = [Marker(column, label, "HU", "low") for column, label in shapes.items()]
-    found = roc_table(
-        "t3a_roc_osteoporosis", "Table 3a. Discrimination of osteoporosis",
-        "Event: osteoporosis against osteopenia and normal. Low HU means the event.", frame, osteoporosis, markers,
-        confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
-    )  # fmt: skip
-    outcome, outcome_label = _dxa_outcome(frame, sites)
-    tables = (
-        flow_exhibit(flow),
-        outcome_baseline(
-            "t1_baseline_by_class", "Table 1. Patients by DXA class", f"n = {len(frame)}.", frame, frame["dxa_class"],
-            {name: style.label for name, style in CLASSES.items()},
-            present([*demographic_variables(), *dxa_variables(sites)], frame), seed=seed, alpha=settings.alpha,
-        ),
-        _class_table(frame, settings),
-        found,
-        roc_table(
-            "t3b_roc_low_mass", "Table 3b. Discrimination of low bone mass (exclusion)",
-            "Event: osteopenia or osteoporosis against normal. A patient above the cut-off counts as normal.", frame,
-            low_mass, markers, confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
-        ),
-        auc_comparison_table(
-            "t4_auc_differences", "Table 4. Differences between the shapes' AUCs for osteoporosis", frame, osteoporosis,
-            markers, confidence=settings.confidence,
-        ),
-        _agreement_table(frame, shapes),
-        correlation_table(
-            "t6_correlations", f"Table 6. HU of the shapes and {outcome_label}", frame,
-            [Pair(column, outcome, f"{name} HU and {outcome_label}") for column, name in shapes.items()],
-            unit="HU", confidence=settings.confidence,
-        ),
-    )  # fmt: skip
-    drawn = {
-        "HU and DXA": _scatter_figure(frame, shapes, sites),
-        "ROC for osteoporosis": roc_figure(
-            "f2_roc_osteoporosis", "Figure 2. ROC curves for osteoporosis", "Event: osteoporosis against the rest.",
-            frame, osteoporosis, markers, confidence=settings.confidence,
-        ),
-        "ROC for low bone mass": roc_figure(
-            "f3_roc_low_mass", "Figure 3. ROC curves for low bone mass", "Event: osteopenia or osteoporosis.",
-            frame, low_mass, markers, confidence=settings.confidence,
-        ),
-        "HU by class": (_box_figure(frame, shapes), ""),
-    }  # fmt: skip
+    if fits is None:
+        fits = make_fits(FITS, NEEDS[NAME].fits, patients, settings, thresholds, seed, {"readers": readers})
+    frame = cohort.frame.assign(dxa_class=dxa_class(cohort.frame["low_t_score"], thresholds))
+    found = fits["osteoporosis"].tables["t3a_roc_osteoporosis"]
+    tables = _tables(cohort, frame, settings, seed, fits)
+    drawn = _figures(cohort, frame, settings, fits)
+    events = int((frame["dxa_class"] == "osteoporosis").sum())
     return StudyResult(
         name=NAME,
         title=TITLE,
-        headline=_headline(found, shapes, len(frame), int(osteoporosis.sum())),
+        headline=_headline(found, cohort.shapes, len(frame), events),
         methods=methods,
         tables=tables,
         figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
         omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
-        audit=_audit(frame, flow, settings, thresholds, seed),
+        audit=_audit(cohort, frame, settings, thresholds, seed, tables, fits),
     )
+
+
+def _tables(
+    cohort: ShapeCohort, frame: pd.DataFrame, settings: RoiComparisonSettings, seed: int, fits: Mapping[str, Fit]
+) -> tuple[TableExhibit, ...]:
+    association, osteoporosis, low_mass = (fits[part].tables for part in ("association", "osteoporosis", "low_mass"))
+    by_stratum = strata.strata_exhibit(
+        "t7_strata", "Table 7. Discrimination of osteoporosis by scanner and site",
+        fits["osteoporosis"].frames["strata"], markers(settings), "Osteoporosis",
+    )  # fmt: skip
+    return (
+        flow_exhibit(cohort.flow),
+        outcome_baseline(
+            "t1_baseline_by_class", "Table 1. Patients by DXA class", f"n = {len(frame)}.", frame, frame["dxa_class"],
+            {name: style.label for name, style in CLASSES.items()},
+            present([*demographic_variables(), *dxa_variables(cohort.sites)], frame), seed=seed, alpha=settings.alpha,
+        ),
+        _class_table(frame, settings),
+        osteoporosis["t3a_roc_osteoporosis"],
+        low_mass["t3b_roc_low_mass"],
+        osteoporosis["t4a_auc_differences"],
+        low_mass["t4b_auc_differences"],
+        association["t5a_between_shapes"],
+        association["t5b_between_levels"],
+        association["t6_correlations"],
+        *([by_stratum] if by_stratum is not None else []),
+        *(table for key, table in association.items() if key.startswith("t8")),
+    )  # fmt: skip
+
+
+def _figures(
+    cohort: ShapeCohort, frame: pd.DataFrame, settings: RoiComparisonSettings, fits: Mapping[str, Fit]
+) -> dict[str, tuple[FigureExhibit | None, str]]:
+    osteoporosis, low_mass = fits["osteoporosis"], fits["low_mass"]
+    groups = {style.label: int((frame["dxa_class"] == name).sum()) for name, style in CLASSES.items()}
+    drawn: dict[str, tuple[FigureExhibit | None, str]] = {
+        "Flow of patients": flow_figure(cohort.flow, groups),
+        "HU and DXA": _scatter_figure(cohort, frame, fits["association"].tables["t6_correlations"].frame),
+        "ROC for osteoporosis": draw_roc(
+            "f2_roc_osteoporosis", "Figure 2. ROC curves for osteoporosis", "Event: osteoporosis against the rest.",
+            osteoporosis.frames["roc_points"], osteoporosis.tables["t3a_roc_osteoporosis"].frame, markers(settings),
+        ),
+        "ROC for low bone mass": draw_roc(
+            "f3_roc_low_mass", "Figure 3. ROC curves for low bone mass", "Event: osteopenia or osteoporosis.",
+            low_mass.frames["roc_points"], low_mass.tables["t3b_roc_low_mass"].frame, markers(settings),
+        ),
+        "HU by class": (_box_figure(frame, cohort.shapes), ""),
+    }  # fmt: skip
+    if "agreement_pairs" in fits["association"].frames:
+        drawn["Readers"] = agreement.agreement_figure(
+            "f5_readers", "Figure 5. Readers and workflow", fits["association"].frames["agreement_pairs"]
+        )
+    return drawn
 
 
 def dxa_class(low_t_score: pd.Series, thresholds: ThresholdsSettings) -> pd.Series:
@@ -127,7 +141,7 @@ def dxa_class(low_t_score: pd.Series, thresholds: ThresholdsSettings) -> pd.Seri
 
 
 def _class_table(frame: pd.DataFrame, settings: RoiComparisonSettings) -> TableExhibit:
-    """Table 2: HU of every shape and level by class, with Kruskal-Wallis and marks of the pairwise comparisons."""
+    """Table 2: BMD and HU of every shape and level by class, Kruskal-Wallis, marks of the pairwise comparisons."""
     footnotes = Footnotes()
     headings = {
         name: heading_with_count(s.label, int((frame["dxa_class"] == name).sum())) for name, s in CLASSES.items()
@@ -135,20 +149,22 @@ def _class_table(frame: pd.DataFrame, settings: RoiComparisonSettings) -> TableE
     records: list[dict[str, object]] = []
     printed: list[dict[str, str]] = []
     for level in LEVELS:
-        for shape in settings.shapes:
-            column = f"{shape}_{level}_hu"
+        for shape, column in _rows_of_level(level, settings):
             if column not in frame or not frame[column].notna().any():
                 continue
+            decimals = 3 if shape == "bmd" else 1
             values = {name: frame.loc[frame["dxa_class"] == name, column].astype("float64") for name in CLASSES}
             test, reason = attempt(kruskal_wallis, values)
             marks = _marks(values, settings.alpha)
-            row = {"Level": level.upper().replace("_", "-"), "Shape": SHAPE_LABELS[shape]}
+            label = "DXA BMD [g/cm²]" if shape == "bmd" else f"{SHAPE_LABELS[shape]} [HU]"
+            row = {"Level": level.upper().replace("_", "-"), "Region": label}
             for name, part in values.items():
                 summary, gap = attempt(summarise_numeric, part)
                 if summary is None:
                     row[headings[name]] = footnotes.gap(gap)
                     continue
-                row[headings[name]] = median_quartiles(summary.median, summary.q1, summary.q3) + marks[name]
+                text = median_quartiles(summary.median, summary.q1, summary.q3, decimals)
+                row[headings[name]] = text + marks[name]
                 records.append(
                     {"level": level, "shape": shape, "class": name, "n": summary.n, "median": summary.median,
                      "q1": summary.q1, "q3": summary.q3, "mean": summary.mean, "sd": summary.sd,
@@ -160,13 +176,19 @@ def _class_table(frame: pd.DataFrame, settings: RoiComparisonSettings) -> TableE
         title="Table 2. HU of the shapes by DXA class",
         frame=pd.DataFrame.from_records(records),
         printed=pd.DataFrame(printed),
-        caption="Median (quartiles) in HU. P: Kruskal-Wallis.",
+        caption="Median (quartiles). P: Kruskal-Wallis over the three classes.",
         notes=(
             "△ differs from normal, * differs from osteopenia: pairwise Mann-Whitney, Bonferroni for three pairs, "
             f"P < {settings.alpha:g}.",
             *footnotes.notes(),
         ),
     )
+
+
+def _rows_of_level(level: str, settings: RoiComparisonSettings) -> list[tuple[str, str]]:
+    """(`bmd` or a shape, its column) of one level, in the order of the table."""
+    bmd = "bmd_lumbar_g_cm2" if level == "l1_l4" else f"bmd_{level}_g_cm2"
+    return [("bmd", bmd), *((shape, f"{shape}_{level}_hu") for shape in settings.shapes)]
 
 
 def _marks(values: dict[str, pd.Series], alpha: float) -> dict[str, str]:
@@ -180,68 +202,26 @@ def _marks(values: dict[str, pd.Series], alpha: float) -> dict[str, str]:
     }
 
 
-def _agreement_table(frame: pd.DataFrame, shapes: dict[str, str]) -> TableExhibit:
-    """Table 5: do the five shapes give the same HU?  Kruskal-Wallis as published, Friedman as the data ask for."""
-    conditions = {label: frame[column] for column, label in shapes.items()}
-    tests: list[tuple[str, GroupTest | None, str]] = [
-        ("Kruskal-Wallis (ignores that they are the same patients)", *attempt(kruskal_wallis, conditions)),
-        ("Friedman (same patients)", *attempt(friedman, conditions)),
-    ]
-    footnotes = Footnotes()
-    return TableExhibit(
-        key="t5_between_shapes",
-        title="Table 5. HU between the shapes",
-        frame=pd.DataFrame(
-            [
-                {"test": name, "statistic": test.statistic if test else math.nan,
-                 "df": test.df_between if test else math.nan, "p_value": test.p_value if test else math.nan,
-                 "effect_size": test.effect_size if test else math.nan, "method": test.method if test else "",
-                 "reason": reason}
-                for name, test, reason in tests
-            ]
-        ),
-        printed=pd.DataFrame(
-            [
-                {"Test": name, "Statistic": number(test.statistic, 2) if test else footnotes.gap(reason),
-                 "df": number(test.df_between, 0) if test else "", "P": p_value(test.p_value) if test else ""}
-                for name, test, reason in tests
-            ]
-        ),
-        caption="Medians: "
-        + ", ".join(f"{label} {number(float(values.median()))}" for label, values in conditions.items())
-        + " HU.",
-        notes=footnotes.notes(),
-    )  # fmt: skip
-
-
-def _dxa_outcome(frame: pd.DataFrame, sites: tuple[str, ...]) -> tuple[str, str]:
-    for site in sites:
-        if present([Variable(f"bmd_{site}_g_cm2", "")], frame):
-            return f"bmd_{site}_g_cm2", f"{SITE_LABELS[site].lower()} BMD"
-    return "low_t_score", "lowest T-score"
-
-
-def _scatter_figure(
-    frame: pd.DataFrame, shapes: dict[str, str], sites: tuple[str, ...]
-) -> tuple[FigureExhibit | None, str]:
-    outcome, label = _dxa_outcome(frame, sites)
+def _scatter_figure(cohort: ShapeCohort, frame: pd.DataFrame, lines: pd.DataFrame) -> tuple[FigureExhibit | None, str]:
+    """HU of every shape against DXA with the lines of `lines` (the frame of Table 6)."""
+    outcome, label = dxa_outcome(frame, cohort.sites)
+    known = frame[frame[outcome].notna()]
+    fitted = lines[lines["outcome"] == outcome].set_index("marker")
     panels = []
-    for column, name in shapes.items():
-        known = frame[frame[outcome].notna()]
-        x, y = (np.asarray(known[c], dtype=np.float64) for c in (column, outcome))
-        fit, _ = attempt(linear_regression, y, {"hu": x})
-        rho, _ = attempt(spearman, x, y)
+    for column, name in cohort.shapes.items():
+        line = fitted.loc[column]
+        rho, slope = float(line["spearman_estimate"]), float(line["slope"])
         panels.append(
             figures.ScatterPanel(
                 title=name,
-                x=x,
-                y=y,
+                x=known[column].to_numpy(dtype=float),
+                y=known[outcome].to_numpy(dtype=float),
                 group=known["dxa_class"].to_numpy(dtype=str),
                 x_label="HU",
                 y_label=label.capitalize() if outcome == "low_t_score" else f"{label[0].upper() + label[1:]} [g/cm²]",
-                line=(fit.coefficients[0].estimate, fit.coefficients[1].estimate) if fit else None,
+                line=None if math.isnan(slope) else (float(line["intercept"]), slope),
                 names=patient_names(known),
-                remark=f"ρ = {number(rho.estimate, 2)}, n = {x.size}" if rho else "",
+                remark="" if math.isnan(rho) else f"ρ = {number(rho, 2)}, n = {len(known)}",
             )
         )
     remarks = "; ".join(f"{panel.title}: {panel.remark}" for panel in panels)
@@ -249,7 +229,7 @@ def _scatter_figure(
         key="f1_scatter",
         title=f"Figure 1. HU of the five shapes and {label}",
         figure=figures.scatter(panels, CLASSES),
-        data=frame[[c for c in ("patient_id", *shapes, outcome, "dxa_class") if c in frame]],
+        data=frame[[c for c in ("patient_id", *cohort.shapes, outcome, "dxa_class") if c in frame]],
         caption="Means of L1-L4. Line: least squares.",
         alt=f"Scatter plots of HU against {label} for five shapes. {remarks}.",
     ), ""
@@ -289,34 +269,48 @@ def _headline(found: TableExhibit, shapes: dict[str, str], n: int, events: int) 
 
 def _methods(settings: RoiComparisonSettings, thresholds: ThresholdsSettings, sites: tuple[str, ...], seed: int) -> str:
     named = ", ".join(SITE_LABELS[site].lower() for site in sites) or "no site"
+    source = (
+        "HU are the mean of the readers' first trials; a mean over levels needs at least "
+        f"{settings.minimum_levels} of them. "
+        if settings.values == "readers"
+        else ""
+    )
     return (
         f"The class is that of the lowest T-score ({named}): osteoporosis at ≤ {number(thresholds.t_osteoporosis)}, "
         f"osteopenia below {number(thresholds.t_osteopenia)}, otherwise normal. Each shape lies on one slice at the "
-        "mid-height of L1-L4; the mean of the valid levels is used. HU are given as median and quartiles at (n + 1) p; "
-        "classes were compared by Kruskal-Wallis and pairwise Mann-Whitney tests with Bonferroni's correction for "
-        "three pairs. The shapes were compared with each other by Kruskal-Wallis, as published, and by Friedman's "
-        "test, which respects that they come from the same patients. HU and DXA were related by Spearman's rho and "
+        f"mid-height of L1-L4; the mean of the valid levels is used. {source}HU are given as median and quartiles at "
+        "(n + 1) p; classes were compared by Kruskal-Wallis and pairwise Mann-Whitney tests with Bonferroni's "
+        "correction for three pairs. The shapes were compared with each other by Kruskal-Wallis, as published, and by "
+        "Friedman's test, which respects that they come from the same patients; the levels of a shape by Friedman's "
+        "test. HU and DXA were related by Spearman's rho and "
         "Pearson's r. ROC analyses have low HU as the sign of the event, which is fixed beforehand: osteoporosis "
         "against the rest, and osteopenia or osteoporosis against normal; DeLong's intervals and paired test, Youden "
         "cut-offs at the midpoint "
         f"of two neighbouring values, stratified bootstrap of {settings.bootstrap_draws} resamples. Tests are "
-        f"two-sided at {settings.alpha:g}. Seed {seed}."
+        f"two-sided at {settings.alpha:g}. {strata.METHODS}{agreement.METHODS} Seed {seed}."
     )
 
 
 def _audit(
+    cohort: ShapeCohort,
     frame: pd.DataFrame,
-    flow: pd.DataFrame,
     settings: RoiComparisonSettings,
     thresholds: ThresholdsSettings,
     seed: int,
+    tables: tuple[TableExhibit, ...],
+    fits: Mapping[str, Fit],
 ) -> dict[str, Any]:
+    variables = [*cohort.shapes, *(f"t_score_{site}" for site in settings.t_score_sites), "age_years", "sex"]
     return {
         "analysed": len(frame),
-        "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
+        "flow": dict(zip(cohort.flow["step"], cohort.flow["patients"].tolist(), strict=True)),
         "classes": {name: int((frame["dxa_class"] == name).sum()) for name in CLASSES},
         "direction": "low HU means the event; fixed beforehand",
+        "values": settings.values,
+        "roc": {part: fits[part].values["checks"] for part in ("osteoporosis", "low_mass")},
+        "missing": missing_values(frame, variables),
+        "n_per_analysis": counts_of_tables(tables),
         "settings": settings.model_dump(mode="json"),
-        "thresholds": thresholds.model_dump(mode="json"),
+        "thresholds": thresholds.model_dump(mode="json", include=set(NEEDS[NAME].thresholds)),
         "seed": seed,
     }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,18 @@ from spongiosa.config.studies import ScreeningSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report import figures, theme
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
-from spongiosa.report.formatting import count_share, interval, number, percent, whole
+from spongiosa.report.formatting import count_share, interval, mean_sd, number, percent, whole
 from spongiosa.report.theme import GroupStyle
 from spongiosa.report.variables import SEX_LABELS, index_label
-from spongiosa.statistics.linear import LinearFit, linear_regression
+from spongiosa.statistics.linear import linear_regression
 from spongiosa.statistics.proportions import proportion
+from spongiosa.studies.audit import missing_values
+from spongiosa.studies.fit import Fit, FitThresholds, make_fits
+from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
+from spongiosa.studies.needs import NEEDS
 from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.strata import strata_of
 
 NAME = "screening"
 TITLE = "Screening summary"
@@ -40,23 +46,37 @@ BAND_SD = 1.2816
 
 
 def analyse(
-    patients: pd.DataFrame, settings: ScreeningSettings, thresholds: ThresholdsSettings, seed: int
+    patients: pd.DataFrame,
+    settings: ScreeningSettings,
+    thresholds: ThresholdsSettings,
+    seed: int,
+    *,
+    fits: Mapping[str, Fit] | None = None,
 ) -> StudyResult:
-    """The summary from the patient table; age and sex are used where they are given.  Nothing is random."""
-    frame, flow = apply_criteria(patients.reset_index(drop=True), without_index(patients, settings.index))
+    """The summary from the patient table; age and sex are used where they are given.  Nothing is random.
+
+    `fits` are those of `FITS` for the same patients and settings, made here where they are not given.
+    """
+    frame, flow = _screened(patients, settings)
     label = index_label(settings.index)
     if frame.empty:
         return StudyResult(
             NAME, TITLE, f"No patient has {settings.index}.", _methods(settings, label), (flow_exhibit(flow),), (),
             omitted=(("All figures", "Nobody is analysed."),), notes=(WARNING,), audit={"analysed": 0, "seed": seed},
         )  # fmt: skip
-    frame = frame.assign(index_hu=numbers(frame, settings.index), age=numbers(frame, "age_years"))
+    if fits is None:
+        fits = make_fits(FITS, NEEDS[NAME].fits, patients, settings, thresholds, seed, {})
+    expected = fits["expectation"].frames["lines"]
     frame["zone"] = zones(frame["index_hu"], settings.low_hu, settings.high_hu)
-    expected = expected_by_age(frame)
     frame["expected_hu"], frame["z_for_age"] = _against_expected(frame, expected)
     low = int((frame["zone"] == "low").sum())
     share = proportion(low, len(frame), confidence=settings.confidence)
-    drawn = [_share_figure(frame, settings), _age_figure(frame, expected, settings, label)]
+    in_zones = {_zone_labels(settings)[zone]: int((frame["zone"] == zone).sum()) for zone in ZONES}
+    drawn = [
+        flow_figure(flow, in_zones),
+        _share_figure(frame, settings),
+        _age_figure(frame, expected, settings, label),
+    ]
     made = tuple(figure for figure, _ in drawn if figure is not None)
     return StudyResult(
         name=NAME,
@@ -70,6 +90,7 @@ def analyse(
             _cut_off_table(frame, settings, thresholds),
             _stratum_table(frame, settings),
             _recall_table(frame, settings),
+            *_strata_table(frame, settings),
         ),
         figures=made,
         omitted=tuple(("Figure", reason) for figure, reason in drawn if figure is None),
@@ -77,7 +98,10 @@ def analyse(
         audit={
             "analysed": len(frame),
             "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
+            "direction": "low HU puts a patient on the list; fixed beforehand",
             "zones": {zone: int((frame["zone"] == zone).sum()) for zone in ZONES},
+            "missing": missing_values(frame, ["age_years", "sex"]),
+            "n_per_line": expected.set_index("sex")["n"].to_dict() if len(expected) else {},
             "settings": settings.model_dump(mode="json"),
             "seed": seed,
         },
@@ -89,30 +113,88 @@ def zones(index_hu: pd.Series, low_hu: float, high_hu: float) -> pd.Series:
     return pd.Series(np.select([index_hu <= low_hu, index_hu <= high_hu], ["low", "between"], "high"), index_hu.index)
 
 
-def expected_by_age(frame: pd.DataFrame) -> dict[str, LinearFit]:
-    """HU on age by least squares, per sex where it is given; a sex with too few patients has no curve."""
+def fit_expectation(patients: pd.DataFrame, settings: ScreeningSettings, _thresholds: FitThresholds, _seed: int) -> Fit:
+    """HU on age by least squares, per sex where it is given; a sex with too few patients has no line.
+
+    Frame `lines`: sex, intercept, slope, residual_sd, n.
+    """
+    frame, _ = _screened(patients, settings)
     sexes = frame["sex"] if "sex" in frame else pd.Series("all", index=frame.index)
-    fits = {}
+    lines = []
     for sex in sorted(sexes.dropna().astype(str).unique()):
         part = frame[(sexes == sex).fillna(value=False)]
         fit, _ = attempt(linear_regression, part["index_hu"], {"age": part["age"]})
         if fit is not None:
-            fits[sex] = fit
-    return fits
+            intercept, slope = (one.estimate for one in fit.coefficients)
+            lines.append((sex, intercept, slope, fit.residual_sd, fit.n))
+    return Fit(frames={"lines": pd.DataFrame(lines, columns=["sex", "intercept", "slope", "residual_sd", "n"])})
 
 
-def _against_expected(frame: pd.DataFrame, fits: dict[str, LinearFit]) -> tuple[pd.Series, pd.Series]:
+FITS = {"expectation": fit_expectation}
+
+
+def _screened(patients: pd.DataFrame, settings: ScreeningSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Patients with the index, as `index_hu` and `age`, and the flow."""
+    frame, flow = apply_criteria(patients.reset_index(drop=True), without_index(patients, settings.index))
+    return frame.assign(index_hu=numbers(frame, settings.index), age=numbers(frame, "age_years")), flow
+
+
+def _against_expected(frame: pd.DataFrame, lines: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """The HU expected for age and sex, and the distance from it in residual SDs."""
     expected = pd.Series(math.nan, index=frame.index)
     z = pd.Series(math.nan, index=frame.index)
     sexes = frame["sex"].astype("str") if "sex" in frame else pd.Series("all", index=frame.index)
-    for sex, fit in fits.items():
+    for sex, intercept, slope, residual_sd, _ in lines.itertuples(index=False, name=None):
         of_sex = (sexes == sex).fillna(value=False)
-        line = fit.coefficients[0].estimate + fit.coefficients[1].estimate * frame["age"]
+        line = intercept + slope * frame["age"]
         expected = expected.mask(of_sex, line)
-        if fit.residual_sd > 0:
-            z = z.mask(of_sex, (frame["index_hu"] - line) / fit.residual_sd)
+        if residual_sd > 0:
+            z = z.mask(of_sex, (frame["index_hu"] - line) / residual_sd)
     return expected, z
+
+
+def _zone_labels(settings: ScreeningSettings) -> dict[str, str]:
+    return {
+        "low": f"≤ {settings.low_hu:g} HU",
+        "between": f"> {settings.low_hu:g} to {settings.high_hu:g} HU",
+        "high": f"> {settings.high_hu:g} HU",
+    }
+
+
+def _strata_table(frame: pd.DataFrame, settings: ScreeningSettings) -> tuple[TableExhibit, ...]:
+    """Table 4: mean HU and the share on the list per scanner and protocol; none where nothing parts the patients."""
+    records: list[dict[str, object]] = []
+    printed: list[dict[str, str]] = []
+    for stratum in strata_of(frame):
+        part = frame[stratum.members]
+        low = int((part["zone"] == "low").sum())
+        share = proportion(low, len(part), confidence=settings.confidence) if len(part) else None
+        mean, sd = float(part["index_hu"].mean()), float(part["index_hu"].std())
+        records.append(
+            {"column": stratum.column, "value": stratum.value, "is_most_frequent": stratum.is_most_frequent,
+             "patients": len(part), "low": low, "share": share.estimate if share else math.nan,
+             "ci_low": share.ci_low if share else math.nan, "ci_high": share.ci_high if share else math.nan,
+             "mean_hu": mean, "sd_hu": sd}
+        )  # fmt: skip
+        limits = interval(100 * share.ci_low, 100 * share.ci_high, 1) if share else ""
+        printed.append(
+            {"Stratum": stratum.title, "Value": stratum.value, "Patients": whole(len(part)),
+             "HU, mean ± SD": mean_sd(mean, sd), f"≤ {settings.low_hu:g} HU": count_share(low, len(part)),
+             "CI [%]": limits}
+        )  # fmt: skip
+    if not records:
+        return ()
+    return (
+        TableExhibit(
+            key="t4_strata",
+            title="Table 4. Patients on the list by scanner and site",
+            frame=pd.DataFrame.from_records(records),
+            printed=pd.DataFrame(printed),
+            caption="A cut-off in HU holds for one protocol. The last row keeps the patients who have the most "
+            f"frequent value of every column above. Wilson intervals, {settings.confidence:.0%}.",
+            notes=(WARNING,),
+        ),
+    )
 
 
 def _cut_off_table(frame: pd.DataFrame, settings: ScreeningSettings, thresholds: ThresholdsSettings) -> TableExhibit:
@@ -225,11 +307,7 @@ def _share_figure(frame: pd.DataFrame, settings: ScreeningSettings) -> tuple[Fig
     if not bands:
         return None, "No age is given."
     counts = {zone: [int((part["zone"] == zone).sum()) for _, part in bands] for zone in ZONES}
-    styles = {
-        "low": GroupStyle(f"≤ {settings.low_hu:g} HU", theme.VERMILLION, "s"),
-        "between": GroupStyle("between", theme.ORANGE, "^", "////"),
-        "high": GroupStyle(f"> {settings.high_hu:g} HU", theme.BLUE, "o"),
-    }
+    styles = {zone: replace(style, label=_zone_labels(settings)[zone]) for zone, style in ZONES.items()}
     return FigureExhibit(
         key="f1_zones_by_age",
         title="Figure 1. Zones by age",
@@ -241,24 +319,18 @@ def _share_figure(frame: pd.DataFrame, settings: ScreeningSettings) -> tuple[Fig
 
 
 def _age_figure(
-    frame: pd.DataFrame, fits: dict[str, LinearFit], settings: ScreeningSettings, label: str
+    frame: pd.DataFrame, lines: pd.DataFrame, settings: ScreeningSettings, label: str
 ) -> tuple[FigureExhibit | None, str]:
     """HU against age with the age-expected line and band, one panel per sex."""
-    if not fits:
+    if lines.empty:
         return None, "Fewer than three patients with an age: no age-expected curve."
     styles = {
-        zone: GroupStyle(
-            {"low": f"≤ {settings.low_hu:g} HU", "between": "between", "high": f"> {settings.high_hu:g} HU"}[zone],
-            style.colour,
-            style.marker,
-        )
-        for zone, style in ZONES.items()
+        zone: GroupStyle(_zone_labels(settings)[zone], style.colour, style.marker) for zone, style in ZONES.items()
     }
     panels = []
-    for sex, fit in fits.items():
+    for sex, intercept, slope, residual_sd, _ in lines.itertuples(index=False, name=None):
         part = frame[frame["age"].notna()]
         part = part[part["sex"].astype("str") == sex] if sex != "all" else part
-        intercept, slope = fit.coefficients[0].estimate, fit.coefficients[1].estimate
         panels.append(
             figures.ScatterPanel(
                 title=SEX_LABELS.get(sex, "All"),
@@ -268,7 +340,7 @@ def _age_figure(
                 x_label="Age [years]",
                 y_label=label,
                 line=(intercept, slope),
-                band=BAND_SD * fit.residual_sd,
+                band=BAND_SD * residual_sd,
                 names=patient_names(part),
                 remark=f"{number(10 * slope)} HU per ten years, n = {len(part)}",
             )

@@ -26,6 +26,7 @@ _YOUNG_ADULT: Final = {  # g/cm2, mean and SD of young women, of the size of the
     "femoral_neck": (0.790, 0.090),
     "total_hip": (0.875, 0.100),
 }
+_SHAPES: Final = ("oval", "round", "front", "left", "right")
 _LUMBAR_LEVELS: Final = ("L1", "L2", "L3", "L4")
 _LEVEL_SD_HU: Final = 9.0  # scatter of a level about the patient's trend, assumed
 
@@ -80,7 +81,7 @@ def _table(preset: Preset, latent: Floats, generator: np.random.Generator) -> pd
         table["fused_levels"] = table["fused_levels"].astype(int)
     if "hu_ratio" in table:
         table["st_hu"] = table["hu_ratio"] * table["b_hu"]
-    return table.assign(**_areal_density(table), **_levels(table, generator))
+    return table.assign(**_areal_density(table), **_levels(table, generator), **_shapes_of_levels(table, generator))
 
 
 def _body(sex: pd.Series, stature_z: Floats, bmi_kg_m2: Floats) -> dict[str, Floats]:
@@ -112,3 +113,33 @@ def _levels(table: pd.DataFrame, generator: np.random.Generator) -> dict[str, Fl
     scatter -= scatter.mean(axis=1, keepdims=True)
     values = mean_hu + np.maximum(mean_hu, 20.0) * (trend - trend.mean()) + scatter
     return {f"{level.lower()}_hu": values[:, i] for i, level in enumerate(_LUMBAR_LEVELS)}
+
+
+def _shapes_of_levels(table: pd.DataFrame, generator: np.random.Generator) -> dict[str, Floats]:
+    """HU of each shape, and DXA BMD, at L1 ... L4 about their means, where the preset has the shapes.
+
+    HU follow the trend of density over the levels and scatter by `_LEVEL_SD_HU`, BMD rises caudally (assumed); both
+    scatters cancel over the four levels, so that the means are those of the preset.
+    """
+    shapes = [name for name in _SHAPES if f"{name}_l1_l4_hu" in table]
+    if not shapes:
+        return {}
+    trend = np.array([density_trend(level) for level in _LUMBAR_LEVELS])
+    # A level's texture is seen by every shape, the rest of the scatter by one of them.
+    shared = _centred(generator.standard_normal((len(table), len(trend))))
+    found = {}
+    for shape in shapes:
+        own = _centred(generator.standard_normal((len(table), len(trend))))
+        mean_hu = table[f"{shape}_l1_l4_hu"].to_numpy()[:, None]
+        scatter = _LEVEL_SD_HU * (np.sqrt(0.7) * shared + np.sqrt(0.3) * own)
+        values = mean_hu + np.maximum(mean_hu, 20.0) * (trend - trend.mean()) + scatter
+        found |= {f"{shape}_{level.lower()}_hu": values[:, i] for i, level in enumerate(_LUMBAR_LEVELS)}
+    mean, _ = _YOUNG_ADULT["lumbar"]
+    bmd = mean + _YOUNG_ADULT["lumbar"][1] * table["t_score_lumbar"].to_numpy()[:, None]
+    scatter = 0.04 * _centred(generator.standard_normal((len(table), len(trend))))
+    values = np.maximum(bmd + np.array([-0.06, 0.0, 0.02, 0.04]) + scatter, 0.25)
+    return found | {f"bmd_{level.lower()}_g_cm2": values[:, i] for i, level in enumerate(_LUMBAR_LEVELS)}
+
+
+def _centred(values: Floats) -> Floats:
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
