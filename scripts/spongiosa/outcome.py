@@ -37,6 +37,8 @@ class Reason(StrEnum):
     GANTRY_TILT = "gantry_tilt"
     CONFLICTING_SLICES = "conflicting_slices"
     IMPLAUSIBLE_HU = "implausible_hu"
+    HU_CLIPPED = "hu_clipped"
+    PADDING_IN_RANGE = "padding_in_range"
     NO_SUITABLE_SERIES = "no_suitable_series"
     TOO_LARGE = "too_large"
     # localisation
@@ -66,6 +68,7 @@ class Reason(StrEnum):
     PHANTOM_AMBIGUOUS = "phantom_ambiguous"
     SCANNER_NOT_LISTED = "scanner_not_listed"
     OTHER_MATERIAL = "other_material"
+    SCAN_QUALITY = "scan_quality"
     TISSUES_NOT_FOUND = "tissues_not_found"
     CONTRAST_IN_BLOOD = "contrast_in_blood"
     NOT_CALIBRATED = "not_calibrated"
@@ -99,6 +102,8 @@ MEANING: dict[Reason, str] = {
     Reason.GANTRY_TILT: "The gantry was tilted and resampling is not configured.",
     Reason.CONFLICTING_SLICES: "Several different images of the series lie at the same position.",
     Reason.IMPLAUSIBLE_HU: "The values are not plausible Hounsfield units.",
+    Reason.HU_CLIPPED: "The values are cut off within the range of tissue.",
+    Reason.PADDING_IN_RANGE: "The padding outside the reconstructed field has the values of tissue.",
     Reason.NO_SUITABLE_SERIES: "No series meets the configured requirements.",
     Reason.TOO_LARGE: "The image is larger than the configured limit.",
     Reason.HEAD_SCAN: "The scan shows the head.",
@@ -122,6 +127,7 @@ MEANING: dict[Reason, str] = {
     Reason.CALIBRATION_REFUSED: "The calibration is not credible.",
     Reason.PHANTOM_NOT_FOUND: "The calibration phantom was not found.",
     Reason.PHANTOM_FIT: "The rods of the phantom do not fit a line.",
+    Reason.SCAN_QUALITY: "The scan breaks a rule of quality that the configuration lets exclude.",
     Reason.TISSUES_NOT_FOUND: "The reference tissues of the internal calibration were not found.",
     Reason.CONTRAST_IN_BLOOD: "Contrast medium in the blood, which an internal calibration would count as mineral.",
     Reason.PHANTOM_INCOMPLETE: "Too few rods of the phantom lie in the image.",
