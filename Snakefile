@@ -11,7 +11,9 @@ include: "rules/ingest.smk"
 include: "rules/localise.smk"
 include: "rules/mask.smk"
 include: "rules/measure.smk"
-include: "rules/aggregate.smk"
+# The tables of the cohort come from its units, or from sites that were computed before.
+include: "rules/sites.smk" if SITES else "rules/aggregate.smk"
+include: "rules/upkeep.smk"
 include: "rules/report.smk"
 
 

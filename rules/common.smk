@@ -18,6 +18,7 @@ from spongiosa.cohort.plan import (
     recorded_plan,
     table_fingerprint,
 )
+from spongiosa.cohort.sites import check_sites, merged_hash, read_sites, tables_of
 from spongiosa.config.loading import ConfigurationError, load_configuration
 from spongiosa.config.sections import enabled_studies, measuring_hash, section_of
 from spongiosa.provenance import read_run_versions, changed_versions, package_versions
@@ -36,6 +37,7 @@ MEMORY_MB = {
     "extract_density": 2000,
     "draw_review": 2000,
     "aggregate_cohort": 2000,
+    "merge_sites": 2000,
     "analyse_study": 1500,
     "render_report": 2000,
 }
@@ -52,6 +54,9 @@ SECONDS_PER_SCAN = {
 
 try:
     CONFIGURATION = load_configuration(config)
+    SITES = read_sites(CONFIGURATION.cohort.sites)
+    if workflow.is_main_process and SITES:
+        check_sites(SITES, CONFIGURATION.cohort.site_ids, CONFIGURATION.cohort.allow_different_sites)
     if workflow.is_main_process:
         PLAN = plan_cohort(CONFIGURATION)
         clinical_table(CONFIGURATION, {row.patient_id for row in PLAN.rows})
@@ -61,6 +66,8 @@ except (ConfigurationError, InputFaults) as fault:
     raise WorkflowError(str(fault)) from None
 
 UNITS = PLAN.units
+# Of the settings by which everything was measured: in this run, or in those of the sites.
+CONFIG_HASH = merged_hash(SITES) if SITES else measuring_hash(CONFIGURATION)
 STUDIES = enabled_studies(CONFIGURATION)
 
 if workflow.is_main_process:

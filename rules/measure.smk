@@ -18,7 +18,7 @@ rule extract_density:
         settings=section("calibration", "extract"),
         code=code_hash("extract_density"),
         scans=scans_of("extract_density"),
-        config_hash=measuring_hash(CONFIGURATION),
+        config_hash=CONFIG_HASH,
     message:
         "Measuring the density of unit {wildcards.unit}"
     script:

@@ -71,7 +71,7 @@ rule render_report:
         settings=section("report"),
         code=code_hash("render_report"),
         seed=CONFIGURATION.seed,
-        config_hash=measuring_hash(CONFIGURATION),
+        config_hash=CONFIG_HASH,
     message:
         "Writing the report"
     script:
@@ -83,6 +83,7 @@ rule record_run:
         page=results("report/index.html"),
     output:
         run=results("run.json"),
+        cost=results("cost.tsv"),
     log:
         logs("record_run.log"),
     benchmark:
@@ -95,7 +96,7 @@ rule record_run:
     params:
         configuration=CONFIGURATION.model_dump(mode="json"),
         code={stage: code_hash(stage) for stage in MEMORY_MB},
-        config_hash=measuring_hash(CONFIGURATION),
+        config_hash=CONFIG_HASH,
     message:
         "Recording versions, configuration, seeds and hashes"
     script:

@@ -10,24 +10,9 @@ from spongiosa.cohort.runner import StageRun, run_unit
 from spongiosa.cohort.store import FATAL_RUNS
 from spongiosa.outcome import Reason
 
+from .stages import Stage, statuses
+
 ROWS = [{"patient_id": f"P{n}", "session": "preop", "modality": "ct"} for n in (1, 2, 3)]
-
-
-class Stage:
-    """A stage that remembers whom it computed, and does to a patient what it is told."""
-
-    def __init__(self, **behaviour):
-        self.computed = []
-        self.behaviour = behaviour
-
-    def __call__(self, scan, _settings, outputs):
-        self.computed.append(scan.patient_id)
-        outputs.write_rows("desc-rows", [{"value": 1}])
-        self.behaviour.get(scan.patient_id, lambda _: None)(scan)
-
-
-def statuses(outcomes):
-    return [str(record.status) for _, record in outcomes]
 
 
 class Killed(BaseException):
@@ -78,13 +63,17 @@ def test_a_lack_of_memory_is_a_death_and_not_a_bug(tmp_path):
     assert statuses(run_unit(Stage(), run(tmp_path, "first"))) == ["ok", "ok", "ok"]
 
 
-def test_a_full_disk_ends_the_job_and_is_held_against_nobody(tmp_path):
-    def full(_scan):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "make room"), (errno.EDQUOT, "make room"), (errno.EROFS, "mount it for writing")],
+)
+def test_a_disk_that_takes_nothing_ends_the_job_and_is_held_against_nobody(tmp_path, number, advice):
+    def refused(_scan):
+        raise OSError(number, "the file system says no")
 
     for _ in range(3):
-        with pytest.raises(MachineFault, match="make room"):
-            run_unit(Stage(P2=full), run(tmp_path, "first"))
+        with pytest.raises(MachineFault, match=advice):
+            run_unit(Stage(P2=refused), run(tmp_path, "first"))
     again = Stage()
     assert statuses(run_unit(again, run(tmp_path, "first"))) == ["ok", "ok", "ok"]
     assert again.computed == ["P2", "P3"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from spongiosa.cohort.handover import COLUMNS_OF_STAGE
-from spongiosa.cohort.progress import cost, describe, main, read_progress
+from spongiosa.cohort.progress import describe, main, read_progress
 from spongiosa.cohort.units import append_units
 from spongiosa.provenance import write_table
 
@@ -59,18 +59,6 @@ def test_a_run_that_has_made_nothing_yet_has_no_expected_end(tmp_path):
     progress = read_progress(tmp_path)
     assert progress.expected_end(now=10.0) is None
     assert "0/1" in describe(progress, now=10.0)
-
-
-def test_the_cost_is_summed_by_rule(half_done):
-    folder = half_done / "benchmarks" / "convert_scan"
-    folder.mkdir(parents=True)
-    for unit, seconds in (("u0000001", 4.0), ("u0000002", 6.0)):
-        header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-        row = f"{seconds}\t0:00:04\t250.0\t1\t1\t1\t0.0\t512.0\t50\t{seconds / 2}\n"
-        (folder / f"{unit}.tsv").write_text(header + row, encoding="utf-8")
-    of_rule = cost(half_done).loc["convert_scan"]
-    assert of_rule[["jobs", "wall_s", "cpu_s", "memory_mb", "gb_written"]].tolist() == [2, 10.0, 5.0, 250.0, 1.0]
-    assert of_rule["cpu_s_per_patient"] == pytest.approx(5.0 / 3)
 
 
 def test_a_folder_without_a_run_is_told(tmp_path, capsys):

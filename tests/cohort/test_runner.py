@@ -5,26 +5,11 @@ import pytest
 
 from spongiosa.cohort.runner import StageRun, Stopped, run_unit, write_unit_rows, write_unit_table
 from spongiosa.cohort.store import Store
-from spongiosa.outcome import Excluded, Reason, Status
+from spongiosa.outcome import Reason, Status
+
+from .stages import Stage, excluded, statuses
 
 ROWS = [{"patient_id": f"P{n}", "session": "preop", "modality": "ct", "path": f"/secret/Doe_{n}"} for n in (1, 2, 3)]
-
-
-class Stage:
-    """A stage that writes one row, and counts whom it computed."""
-
-    def __init__(self, **behaviour):
-        self.computed = []
-        self.behaviour = behaviour
-
-    def __call__(self, scan, _settings, outputs):
-        self.computed.append(scan.patient_id)
-        outputs.write_rows("desc-rows", [{"value": len(scan.patient_id)}])
-        self.behaviour.get(scan.patient_id, lambda _: None)(scan)
-
-
-def excluded(_scan):
-    raise Excluded(Reason.NO_DICOM, "No DICOM file was found; check the path in the manifest.")
 
 
 def broken(scan):
@@ -33,10 +18,6 @@ def broken(scan):
 
 def run(tmp_path, rows=ROWS, settings_key="s", stage="index_series", previous=None):
     return StageRun(stage, "u0000001", tmp_path, rows, None, settings_key, previous)
-
-
-def statuses(outcomes):
-    return [str(record.status) for _, record in outcomes]
 
 
 def test_an_exclusion_and_a_bug_cost_nobody_else_anything(tmp_path):

@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
-
+from spongiosa.cohort.cost import cost_table, readable
 from spongiosa.cohort.handover import COLUMNS_OF_STAGE
 from spongiosa.cohort.units import read_units
 from spongiosa.outcome import Status
 from spongiosa.provenance import read_tables
-
-#: Snakemake's own columns that the cost is made of: wall seconds, CPU seconds and largest resident memory in MB.
-_BENCHMARK_COLUMNS = {"s": "wall_s", "cpu_time": "cpu_s", "max_rss": "memory_mb"}
 
 
 @dataclass(frozen=True)
@@ -124,26 +120,6 @@ def _at_work(output_dir: Path, unit_of: dict[str, str], done: dict[str, int]) ->
     ]
 
 
-def cost(output_dir: Path) -> pd.DataFrame:
-    """What the jobs of each rule cost, from Snakemake's benchmark files: one row per rule.
-
-    Columns: jobs, wall_s and cpu_s (sums), cpu_s_per_patient, memory_mb (largest), gb_written (by all jobs).
-    """
-    rows = []
-    patients = max(1, len(read_units(output_dir / "units.tsv")))
-    for path in sorted((output_dir / "benchmarks").rglob("*.tsv")):
-        rule = path.relative_to(output_dir / "benchmarks").parts[0].removesuffix(".tsv")
-        table = pd.read_csv(path, sep="\t", na_values=["NA", "-"]).rename(columns=_BENCHMARK_COLUMNS)
-        rows.append(table.tail(1).assign(rule=rule))
-    if not rows:
-        return pd.DataFrame(columns=["jobs", "wall_s", "cpu_s", "cpu_s_per_patient", "memory_mb", "gb_written"])
-    jobs = pd.concat(rows).groupby("rule")
-    table = jobs[["wall_s", "cpu_s"]].sum().assign(memory_mb=jobs["memory_mb"].max(), jobs=jobs.size())
-    table["cpu_s_per_patient"] = table["cpu_s"] / patients
-    table["gb_written"] = jobs["io_out"].sum() / 1024
-    return table[["jobs", "wall_s", "cpu_s", "cpu_s_per_patient", "memory_mb", "gb_written"]]
-
-
 def describe(progress: Progress, now: float) -> str:
     """The progress as text, one line per stage."""
     lines = [f"{progress.patients} patients in {progress.units} units; {progress.share_done:.0%} of the stages done"]
@@ -187,9 +163,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(describe(progress, time.time()) + "\n")
-    table = cost(output_dir)
+    table = cost_table(output_dir)
     if len(table):
-        sys.stdout.write("\ncost of the finished jobs\n" + table.to_string(float_format="{:.1f}".format) + "\n")
+        sys.stdout.write("\ncost of the finished jobs\n" + readable(table) + "\n")
     return 0
 
 

@@ -1,0 +1,29 @@
+"""Merge the tables of cohorts that several sites computed apart."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from spongiosa.cohort.logs import open_log
+from spongiosa.cohort.sites import check_sites, merge_tables, read_sites, tables_of
+from spongiosa.provenance import write_table
+
+if "snakemake" in globals():
+    log = open_log(Path(snakemake.log[0]))
+    outputs, params = snakemake.output, snakemake.params
+    sites = read_sites(params.sites)
+    for sentence in check_sites(sites, params.ids, params.allow_differences):
+        log.warning("Merged all the same: %s", sentence)
+    rows = merge_tables(sites, {name: Path(outputs[name]) for name in tables_of(sites)}, params.ids)
+    patients = pd.read_parquet(outputs.patients)
+    patients.to_csv(outputs.patients_csv, index=False, lineterminator="\n")
+    scans = pd.read_parquet(outputs.scans, columns=["site", "patient_id", "status"])
+    overview = scans.groupby("site")["patient_id"].agg(patients="nunique", scans="size")
+    statuses = pd.crosstab(scans["site"], scans["status"]).reindex(columns=["ok", "excluded", "failed"], fill_value=0)
+    made_by = pd.DataFrame(
+        [(site.name, site.run["versions"]["spongiosa"], site.run["config_hash"]) for site in sites],
+        columns=["site", "version", "config_hash"],
+    )
+    overview = made_by.merge(overview.join(statuses).reset_index(), on="site", how="left")
+    write_table(Path(outputs.sites), overview)
+    log.info("%d sites, %d patients, %d measurements", len(sites), rows["patients"], rows["measurements"])
