@@ -9,9 +9,12 @@ from spongiosa.config.base import Section
 from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.clinical import ClinicalSettings
 from spongiosa.config.cohort import CohortSettings
+from spongiosa.config.contrast import ContrastSettings
 from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.extract import ExtractSettings
+from spongiosa.config.internal_calibration import InternalCalibrationSettings
 from spongiosa.config.localise import LocaliseSettings
+from spongiosa.config.quality import QualitySettings
 from spongiosa.config.readers import ReadersSettings
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.config.report import ReportSettings
@@ -33,6 +36,11 @@ class Configuration(Section):
     localise: LocaliseSettings = Field(default_factory=LocaliseSettings, description="How vertebrae are found.")
     regions: RegionsSettings = Field(default_factory=RegionsSettings, description="What is measured in a vertebra.")
     calibration: CalibrationSettings = Field(default_factory=CalibrationSettings, description="From HU to mg/cm3.")
+    internal_calibration: InternalCalibrationSettings = Field(
+        default_factory=InternalCalibrationSettings, description="Calibration by the patient's own tissues."
+    )
+    contrast: ContrastSettings = Field(default_factory=ContrastSettings, description="The phase of contrast medium.")
+    quality: QualitySettings = Field(default_factory=QualitySettings, description="Which scans can be trusted.")
     extract: ExtractSettings = Field(default_factory=ExtractSettings, description="The statistics of a region.")
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="Review pictures and corrections.")
     aggregate: AggregateSettings = Field(default_factory=AggregateSettings, description="From levels to patients.")

@@ -8,7 +8,10 @@ from spongiosa.config.root import Configuration
 from spongiosa.provenance import digest
 
 #: Sections that decide what is measured; their hash stands in every row of the measurements.
-MEASURING_SECTIONS = ("series", "convert", "localise", "regions", "calibration", "extract")
+MEASURING_SECTIONS = (
+    *("series", "convert", "localise", "regions"),
+    *("calibration", "internal_calibration", "contrast", "quality", "extract"),
+)
 
 #: Keys that name a table whose rows are passed to the rules that need them.
 TABLE_KEYS = {"review": {"overrides"}}

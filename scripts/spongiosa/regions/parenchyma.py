@@ -28,7 +28,8 @@ BRIGHTEST_SHARE = 0.25
 def brightest_parenchyma(grid: TissueGrid, trunk: TrunkOutline, spine: SpineInSlices) -> Mask:
     """The brightest quarter of the thick soft tissue where the kidneys lie.
 
-    Only above the body of L5, where the iliac wings lie in the same place.  Without contrast medium that is any organ or the psoas, 30 to 60 HU; with it, the kidney outshines them all.
+    Only above the body of L5, below which the iliac wings lie in the same place.  Without contrast medium that is any
+    organ or the psoas, 30 to 60 HU; with it, the kidney outshines them all.
     """
     _, dy, dx = grid.spacing_mm
     side = np.abs(np.arange(grid.hu.shape[2])[None, :] - spine.column[:, None]) * dx
@@ -43,5 +44,4 @@ def brightest_parenchyma(grid: TissueGrid, trunk: TrunkOutline, spine: SpineInSl
         return core
     sizes = tuple(SMOOTH_MM / size for size in grid.spacing_mm)
     quiet = ndimage.gaussian_filter(np.clip(grid.hu, *PARENCHYMA_HU), sizes)
-    brightest: Mask = core & (quiet >= np.quantile(quiet[core], 1.0 - BRIGHTEST_SHARE))
-    return brightest
+    return np.asarray(core & (quiet >= np.quantile(quiet[core], 1.0 - BRIGHTEST_SHARE)), dtype=bool)

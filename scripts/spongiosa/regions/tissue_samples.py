@@ -29,7 +29,7 @@ MAD_TO_SD = 1.4826
 
 @dataclass(frozen=True)
 class TissueSample:
-    """HU of a tissue: the centre of its peak, the SD of its voxels (noise and texture), and how many voxels."""
+    """HU of a tissue: the centre of its peak, the SD of the bulk of its voxels, and how many voxels."""
 
     hu_mean: float
     hu_sd: float
@@ -73,7 +73,7 @@ def sample_tissue(hu: NDArray[np.number]) -> TissueSample:
         if abs(moved - centre) < 0.01:
             break
         centre = moved
-    return TissueSample(centre, float(values.std(ddof=1)) if values.size > 1 else 0.0, int(values.size))
+    return TissueSample(centre, spread, int(values.size))
 
 
 def robust_sd(values: FloatArray) -> float:
