@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+import io
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from spongiosa.config.report import ReportSettings
-from spongiosa.report.page import render_report
+from spongiosa.report.page import ReportTables, render_report
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)."),
-]
+pytestmark = pytest.mark.browser
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+FORMULA = "=HYPERLINK(0)"
+
+
+def written(cohort: Any, provenance: Any, tables: ReportTables | None = None, rows_shown: int = 5) -> Path:
+    """The report of a cohort as a file where it lies in a run."""
+    file = cohort.folder / "report" / ("index.html" if tables is None else "hostile.html")
+    file.parent.mkdir(exist_ok=True)
+    settings = ReportSettings(rows_shown=rows_shown)
+    page = render_report(tables or cohort.tables, cohort.studies, cohort.folder, settings, provenance)
+    file.write_text(page, encoding="utf-8")
+    return file
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
+def demo_page(demo_cohort, provenance) -> Path:
+    return written(demo_cohort, provenance)
 
 
 @pytest.fixture
-def opened(browser: Any, demo_cohort, provenance) -> Iterator[tuple[Any, list[str]]]:
+def opened(open_page, demo_page: Path) -> tuple[Any, list[str]]:
     """The demo report in a tab, and what the tab complained about or asked for besides the page itself."""
-    file = demo_cohort.folder / "report" / "index.html"
-    file.parent.mkdir(exist_ok=True)
-    settings = ReportSettings(rows_shown=5)
-    file.write_text(
-        render_report(demo_cohort.tables, demo_cohort.studies, demo_cohort.folder, settings, provenance),
-        encoding="utf-8",
-    )
-    tab = browser.new_page()
-    complaints: list[str] = []
-    tab.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on(
-        "request",
-        lambda request: (
-            None
-            if request.url == file.as_uri() or request.url.startswith("data:")
-            else complaints.append(f"request: {request.url}")
-        ),
-    )
-    tab.goto(file.as_uri())
-    yield tab, complaints
-    tab.close()
+    page = open_page(demo_page)
+    return page.tab, page.complaints
 
 
 def cells(tab: Any, table: str, column: int) -> list[str]:
@@ -172,3 +158,176 @@ def test_text_stands_out_from_its_background_in_both_themes(opened) -> None:
     assert tab.evaluate(contrast) >= 4.5
     tab.locator("[data-action=theme]").click()
     assert tab.evaluate(contrast) >= 4.5
+
+
+def test_numbers_of_every_printed_form_sort_by_their_value(opened) -> None:
+    """Signs of comparison, true minus signs, thin spaces between thousands, intervals, shares; gaps last."""
+    tab, complaints = opened
+    tab.evaluate(
+        """texts => {
+          const body = document.querySelector("#patient-list tbody");
+          const cell = [...document.querySelectorAll("#patient-list thead th")].findIndex((th) =>
+            th.textContent.includes("three slices"));
+          [...body.rows].forEach((row, place) => { row.cells[cell].textContent = texts[place % texts.length]; });
+        }""",
+        ["≤ 82.5", "−1.8", "1\u202f234", "0.700 (0.614 to 0.781)", "36 (60.0 %)", "–", "– (a)", "< 0.001"],
+    )
+    heading = tab.locator("#patient-list thead th", has_text="HU of L1-L4, three slices")
+    column = heading.evaluate("th => th.cellIndex")
+    heading.locator("button").click()
+    first = list(dict.fromkeys(cells(tab, "patient-list", column)))
+    order = ["−1.8", "< 0.001", "0.700 (0.614 to 0.781)", "36 (60.0 %)", "≤ 82.5", "1\u202f234"]
+    assert first[:6] == order and set(first[6:]) == {"–", "– (a)"}
+    assert complaints == []
+
+
+def test_a_table_is_copied_as_rows_of_a_spreadsheet(opened) -> None:
+    tab, complaints = opened
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = tab.locator("#levels [data-action=copy]")
+    button.click()
+    text = tab.evaluate("navigator.clipboard.readText()")
+    frame = pd.read_csv(io.StringIO(text), sep="\t", dtype=str)
+    assert frame.columns[0] == "Level"
+    assert frame["Level"].tolist() == ["T12", "L1", "L2", "L3", "L4", "L5"]
+    assert tab.locator("#status").inner_text() == "The table was copied."
+    assert complaints == []
+
+
+def test_hostile_text_is_shown_and_does_nothing(open_page, demo_cohort, provenance, tmp_path: Path) -> None:
+    """In ids, clinical text, reasons, flags and acquisition: shown, sorted, filtered and saved as text."""
+    tables = demo_cohort.tables
+    scans, patients = tables.scans.copy(), tables.patients.copy()
+    scans.loc[3, "patient_id"] = patients.loc[3, "patient_id"] = HOSTILE
+    scans.loc[4, "patient_id"] = patients.loc[4, "patient_id"] = FORMULA
+    scans.loc[0, "detail"] = HOSTILE
+    scans["flags"] = [[HOSTILE]] * len(scans)
+    exclusions = tables.exclusions.assign(detail=HOSTILE, reason=HOSTILE)
+    measurements = tables.measurements.assign(kernel=HOSTILE, manufacturer=HOSTILE)
+    file = written(
+        demo_cohort, provenance, ReportTables(scans, pd.DataFrame(), measurements, patients, exclusions), rows_shown=50
+    )
+    page = open_page(file)
+    tab = page.tab
+    tab.on("dialog", lambda dialog: page.complaints.append(f"dialog: {dialog.message}"))
+    assert HOSTILE in cells(tab, "patient-list", 0)
+    tab.locator("#patient-list thead button").first.click()
+    assert FORMULA in cells(tab, "patient-list", 0)
+    assert tab.locator("img[src=x]").count() == 0
+    assert tab.locator("script:not([type])").count() == 1
+    with tab.expect_download() as download:
+        tab.locator("#patient-list [data-action=save]").click()
+    saved = tmp_path / "patients.csv"
+    download.value.save_as(saved)
+    text = saved.read_text(encoding="utf-8-sig")
+    # A spreadsheet reads a cell that begins with = as a formula unless an apostrophe stands before it.
+    assert f'"\'{FORMULA}"' in text
+    tab.wait_for_timeout(200)
+    assert page.complaints == []
+
+
+def test_every_bar_and_point_that_can_be_pointed_at_says_its_numbers(opened) -> None:
+    tab, _ = opened
+    titles = tab.eval_on_selector_all(
+        "#hu_dxa_concordance-f3_distribution svg title", "titles => titles.map(title => title.textContent)"
+    )
+    assert titles and all(re.search(r": \d+ above \d+ and up to \d+$", title) for title in titles)
+    assert tab.locator("#hu_dxa_concordance-f1_scatter svg use:has(title)").count() == 3 * 14
+
+
+def test_the_keyboard_walks_from_the_skip_link_to_the_tables_without_a_trap(opened) -> None:
+    """Every stop of the tabulator is visible and has a name; 400 stops leave the page's table of contents behind."""
+    tab, _ = opened
+    stops = []
+    for _ in range(400):
+        tab.keyboard.press("Tab")
+        stop = tab.evaluate(
+            """() => {
+              const at = document.activeElement;
+              if (at === document.body) return null;
+              const box = at.getBoundingClientRect();
+              const words = at.getAttribute("aria-label") || at.textContent || at.placeholder || "";
+              return [at.tagName, words.trim().slice(0, 40), box.width * box.height];
+            }"""
+        )
+        if stop is None:
+            break
+        stops.append(stop)
+    assert stops[0][1] == "Skip to the content"
+    assert all(words for _, words, _ in stops)
+    assert all(area > 0 for _, _, area in stops)
+    assert {"A", "BUTTON", "DIV"} <= {tag for tag, _, _ in stops}
+
+
+def test_the_skip_link_leads_past_the_contents(opened) -> None:
+    tab, _ = opened
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_on_paper_everything_folded_is_shown_and_nothing_of_the_screen_is_left(opened) -> None:
+    tab, _ = opened
+    tab.emulate_media(media="print")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert not tab.locator("nav").is_visible()
+    assert not tab.locator("[data-action=copy]").first.is_visible()
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    pdf = tab.pdf(format="A4", prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) > 3
+    wide = tab.evaluate(
+        """() => [...document.querySelectorAll("main figure, main .flow")]
+          .filter((element) => element.scrollWidth > document.documentElement.clientWidth + 1).length"""
+    )
+    assert wide == 0
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_no_width_of_the_screen_makes_the_page_scroll_sideways(open_page, demo_page: Path, width: int) -> None:
+    tab = open_page(demo_page, viewport={"width": width, "height": 800}).tab
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_figures_take_the_ink_of_the_page(open_page, demo_page: Path) -> None:
+    tab = open_page(demo_page, color_scheme="dark").tab
+    inks = tab.eval_on_selector_all(
+        "#cohort-hu_by_level svg text, #cohort-hu_by_level svg g[style*='--ink'] use",
+        "marks => marks.map(mark => getComputedStyle(mark).fill)",
+    )
+    body = tab.evaluate("getComputedStyle(document.body).color")
+    assert inks and set(inks) == {body}
+
+
+def test_a_page_under_a_stricter_policy_of_the_server_still_works(open_page, demo_page: Path) -> None:
+    """The page's own policy allows its scripts by their hash only; nothing in the page needs more."""
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', demo_page.read_text(encoding="utf-8"))
+    assert policy is not None
+    rules = dict(part.strip().split(" ", 1) for part in policy.group(1).replace("&#39;", "'").split(";"))
+    assert rules["default-src"] == "'none'"
+    assert "unsafe" not in rules["script-src"] and "connect-src" not in rules
+    page = open_page(demo_page)
+    blocked = page.tab.evaluate(
+        """async () => {
+          try { await fetch("https://example.invalid/"); return false; } catch { return true; }
+        }"""
+    )
+    assert blocked
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
+
+
+def test_the_largest_table_answers_at_once(open_page, demo_cohort, provenance) -> None:
+    """2,000 rows are sorted and filtered by the page itself; what a person waits for stands in benchmarks/."""
+    rng = np.random.default_rng(1)
+    patients = pd.DataFrame({"patient_id": [f"Q{number:05d}" for number in range(2000)], "age_years": 70.0})
+    patients["ax_l1_l4_hu"] = rng.normal(120, 30, len(patients))
+    scans = demo_cohort.tables.scans
+    tables = ReportTables(scans, pd.DataFrame(), pd.DataFrame(), patients, demo_cohort.tables.exclusions)
+    tab = open_page(written(demo_cohort, provenance, tables)).tab
+    heading = tab.locator("#patient-list thead th", has_text="HU of L1-L4, three slices")
+    heading.locator("button").click()
+    column = heading.evaluate("th => th.cellIndex")
+    values = [float(text) for text in cells(tab, "patient-list", column)]
+    assert len(values) == 2000 and values == sorted(values)
+    tab.locator("#patient-list input").fill("Q01234")
+    assert tab.locator("#patient-list tbody tr:not(.filtered)").count() == 1

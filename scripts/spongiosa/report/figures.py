@@ -101,7 +101,7 @@ def roc(lines: Sequence[RocLine]) -> Figure:
     colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
     dashes = ("-", "--", "-.", ":")
     alone = len(lines) == 1
-    best = int(np.argmax([abs(np.trapezoid(line.sensitivity, line.false_positive_rate)) for line in lines]))
+    best = int(np.argmax([abs(float(np.trapezoid(line.sensitivity, line.false_positive_rate))) for line in lines]))
     with theme.themed():
         height = theme.HALF_WIDTH_MM + (0.0 if alone else 4.5 * len(lines))
         figure = theme.new_figure(theme.HALF_WIDTH_MM, height)

@@ -112,7 +112,8 @@ def external_table(result: ExternalResult, confidence: float) -> TableExhibit:
             {
                 "Figure": frame["label"],
                 "Estimate (CI)": [
-                    estimate_interval(row.estimate, row.ci_low, row.ci_high) for row in frame.itertuples()
+                    estimate_interval(*limits)
+                    for limits in frame[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=np.float64).tolist()
                 ],
                 "P": ["" if np.isnan(p) else p_value(p) for p in frame["p_value"]],
             }
@@ -166,7 +167,7 @@ def external_figures(result: ExternalResult) -> dict[str, tuple[FigureExhibit | 
 
 def _term(term: ModelTerm) -> Term:
     if term.kind == "category":
-        levels = tuple(dict(term.coefficients or {}))
+        levels = tuple(term.coefficients) if isinstance(term.coefficients, dict) else ()
         return Category(term.column, (*levels, str(term.reference)), str(term.reference))
     return RestrictedCubicSpline(term.column, term.knots or ()) if term.kind == "spline" else Linear(term.column)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from spongiosa.report.exhibits import Footnotes, TableExhibit
@@ -109,7 +110,10 @@ def performance_summary(key: str, model: FittedModel | None, reason: str) -> Tab
     printed = pd.DataFrame(
         {
             "Figure": frame["figure"],
-            "Estimate (CI)": [estimate_interval(row.estimate, row.ci_low, row.ci_high) for row in frame.itertuples()],
+            "Estimate (CI)": [
+                estimate_interval(*limits)
+                for limits in frame[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=np.float64).tolist()
+            ],
             "P": ["" if pd.isna(p) else p_value(p) for p in frame["p_value"]],
         }
     )
