@@ -39,7 +39,7 @@ class RodFit:
 
     @property
     def rms_mg_cm3(self) -> float:
-        """Root mean square of the residuals of the rods used, with the degrees of freedom of a line where any is left."""
+        """Scatter of the rods used about the line: root of the sum of squares over rods less two."""
         of_used = self.residuals_mg_cm3[self.is_used]
         return float(np.sqrt((of_used**2).sum() / max(len(of_used) - 2, 1)))
 
