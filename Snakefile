@@ -32,6 +32,7 @@ rule all:
         results("report/index.html"),
         results("run.json"),
         results("cohort/confirmed.json"),
+        trimmed_units(),
 
 
 # The tables of the cohort, without studies and report.

@@ -42,6 +42,7 @@ rule aggregate_cohort:
         overrides=PLAN.cohort_overrides(),
         clinical_table=table_fingerprint(CONFIGURATION.clinical.table),
         pseudonymise=CONFIGURATION.cohort.pseudonymise,
+        headers=personal_settings(),
     message:
         "Joining the tables of all units"
     script:

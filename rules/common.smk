@@ -11,6 +11,7 @@ from snakemake.logging import logger
 
 from spongiosa.code_identity import code_hash
 from spongiosa.cohort.faults import InputFaults
+from spongiosa.cohort.keys import keys_of_job, ready_keys
 from spongiosa.cohort.plan import (
     begin_run,
     clinical_table,
@@ -58,9 +59,11 @@ try:
     if workflow.is_main_process and SITES:
         check_sites(SITES, CONFIGURATION.cohort.site_ids, CONFIGURATION.cohort.allow_different_sites)
     if workflow.is_main_process:
+        KEYS = ready_keys(CONFIGURATION.cohort, Path(CONFIGURATION.output_dir))
         PLAN = plan_cohort(CONFIGURATION)
         clinical_table(CONFIGURATION, {row.patient_id for row in PLAN.rows})
     else:
+        KEYS = keys_of_job(CONFIGURATION.cohort, Path(CONFIGURATION.output_dir))
         PLAN = recorded_plan(CONFIGURATION)
 except (ConfigurationError, InputFaults) as fault:
     raise WorkflowError(str(fault)) from None
@@ -114,6 +117,11 @@ def section(*names):
     return section_of(CONFIGURATION, *names)
 
 
+def personal_settings():
+    """What the configuration lets pass of age, sex and dates."""
+    return CONFIGURATION.convert.model_dump(mode="json", include={"patient_age", "patient_sex", "dates"})
+
+
 def scans_of(stage):
     """Hash of the scans of a unit as a stage may know them; a change here runs the stage again for that unit."""
     return lambda wildcards: PLAN.hash_of_scans(wildcards.unit, stage)
@@ -127,6 +135,11 @@ def memory_for(stage):
 def minutes_for(stage):
     """Time limit of a unit's job, at least 20 min; it grows with the attempt. [min]"""
     return lambda wildcards, attempt: attempt * max(20, PLAN.scan_count(wildcards.unit) * SECONDS_PER_SCAN[stage] // 60)
+
+
+def gpus_for_localisation():
+    """Only TotalSegmentator has a use for a GPU."""
+    return 1 if CONFIGURATION.localise.method == "totalsegmentator" else 0
 
 
 def of_all_units(table):

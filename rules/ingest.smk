@@ -1,3 +1,6 @@
+from spongiosa.cohort.handover import COLUMNS_OF_STAGE
+
+
 rule index_series:
     output:
         scans=results("units/{unit}/index_series.parquet"),
@@ -45,3 +48,35 @@ rule convert_scan:
         "Converting the scans of unit {wildcards.unit}"
     script:
         "../scripts/convert_scan.py"
+
+
+# What is kept of the converted scans once all their stages are done (convert.keep).
+rule trim_scans:
+    input:
+        stages=[results(f"units/{{unit}}/{stage}.parquet") for stage in COLUMNS_OF_STAGE],
+    output:
+        trimmed=results("units/{unit}/trim_scans.parquet"),
+    log:
+        logs("trim_scans/{unit}.log"),
+    benchmark:
+        benchmarks("trim_scans/{unit}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("convert_scan"),
+        runtime=minutes_for("convert_scan"),
+    params:
+        keep=CONFIGURATION.convert.keep,
+        code=code_hash("trim_scans"),
+        scans=scans_of("convert_scan"),
+    message:
+        "Keeping what convert.keep says of the scans of unit {wildcards.unit}"
+    script:
+        "../scripts/trim_scans.py"
+
+
+def trimmed_units():
+    """The units whose scans are not kept whole; with `keep: full` those that are to have them back."""
+    tables = of_all_units("trim_scans")
+    return tables if CONFIGURATION.convert.keep != "full" else [table for table in tables if os.path.exists(table)]

@@ -22,6 +22,7 @@ class Reason(StrEnum):
 
     # arrival and DICOM
     INPUT_MISSING = "input_missing"
+    INPUT_CHANGED = "input_changed"
     NO_DICOM = "no_dicom"
     ARCHIVE_REFUSED = "archive_refused"
     WRONG_MODALITY = "wrong_modality"
@@ -87,6 +88,7 @@ class Reason(StrEnum):
 #: What each code means, for reports and the data dictionary.
 MEANING: dict[Reason, str] = {
     Reason.INPUT_MISSING: "The input that the manifest names does not exist or cannot be opened.",
+    Reason.INPUT_CHANGED: "The input is no longer the one that was measured.",
     Reason.NO_DICOM: "No readable DICOM image or volume file was found in the input.",
     Reason.ARCHIVE_REFUSED: "The archive is damaged, unsafe or larger than the configured limit.",
     Reason.WRONG_MODALITY: "The input holds images, but none of the modality that the manifest asks for.",

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from spongiosa.cohort.traces import traces
 from spongiosa.synthetic.dicom_identity import CANARIES
-
-from ..dicom.canary_search import traces
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENTS = 8

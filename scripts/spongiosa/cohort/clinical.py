@@ -84,6 +84,11 @@ def read_clinical_dates(
     return dates
 
 
+def id_column(settings: ClinicalSettings, present: list[str]) -> str | None:
+    """The column of the user's table that holds the patients' ids, if there is one."""
+    return _sources(settings.columns, present).get("patient_id")
+
+
 def _mapping_faults(mapping: dict[str, str], present: list[str]) -> list[Fault]:
     faults = []
     for ours, theirs in mapping.items():

@@ -34,6 +34,7 @@ from spongiosa.cohort.lock import Busy, take
 from spongiosa.cohort.manifest import COLUMNS, ScanRow, read_cohort, read_pseudonym_key
 from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
+from spongiosa.cohort.withdrawn import refuse_withdrawn, withdrawn_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +131,10 @@ def plan_cohort(configuration: Configuration) -> CohortPlan:
 
     Raises `InputFaults` that list the faults of the manifest, and then those of every other table together.
     """
-    rows = read_cohort(configuration.cohort)
     output_dir = Path(configuration.output_dir)
+    if withdrawn_path(output_dir).is_file():
+        refuse_withdrawn(configuration, ready_keys(configuration.cohort, output_dir))
+    rows = read_cohort(configuration.cohort)
     patients = {row.patient_id for row in rows}
     unit_of = with_new_patients(read_units(units_path(output_dir)), patients, configuration.cohort.patients_per_job)
     return CohortPlan(

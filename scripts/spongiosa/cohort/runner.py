@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from spongiosa.cohort.handover import run_name, scans_of_job
+from spongiosa.cohort.keeping import BEFORE_THE_SCAN, restorer
 from spongiosa.cohort.lock import held
 from spongiosa.cohort.logs import logger, open_log, without_paths
 from spongiosa.cohort.machine import MachineFault, machine_fault
@@ -49,6 +50,8 @@ class StageRun:
     previous_table: Path | None
     run: str = ""
     """Name of the run of the workflow; deaths of the process are counted by it."""
+    prepare: Callable[[Scan], None] | None = None
+    """Called before a scan is computed: puts back a scan that was not kept (`convert.keep`)."""
 
 
 def run_stage(compute: StageFunction, snakemake: Any, settings: Any, tables: dict[str, str] | None = None) -> None:
@@ -92,6 +95,7 @@ def _run_stage_alone(compute: StageFunction, snakemake: Any, settings: Any, tabl
         settings_key=digest(params.settings, params.code),
         previous_table=Path(snakemake.input.scans) if "scans" in snakemake.input.keys() else None,  # noqa: SIM118
         run=run_name(output_dir),
+        prepare=None if stage in BEFORE_THE_SCAN else restorer(snakemake.config, output_dir, unit, snakemake.threads),
     )
     records = run_unit(compute, run)
     for output, description in tables.items():
@@ -162,6 +166,8 @@ def _computed(compute: StageFunction, run: StageRun, scan: Scan, key: str) -> Re
     started = time.monotonic()
     status, reason, detail, left_at = Status.OK, None, None, None
     try:
+        if run.prepare is not None:
+            run.prepare(scan)
         compute(scan, run.settings, outputs)
     except Excluded as exclusion:
         status, reason, left_at = Status.EXCLUDED, str(exclusion.reason), run.stage

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spongiosa.cohort.kept import lies_as_kept
 from spongiosa.cohort.scan import Scan
 from spongiosa.outcome import Status
 from spongiosa.provenance import write_json
@@ -70,13 +71,17 @@ class Store:
             return None
 
     def current(self, key: str) -> Record | None:
-        """The record if it was made with this key, did not fail, and all its outputs are there in full size."""
+        """The record if it was made with this key, did not fail, and all its outputs are there in full size.
+
+        A scan that `convert.keep` cut down or removed counts as there: it is made again when a stage needs it.
+        """
         record = self.read()
         if record is None or record.key != key or record.status is Status.FAILED:
             return None
         for relative, facts in record.outputs.items():
             path = self.scan.output_dir / relative
-            if not path.is_file() or path.stat().st_size != facts["bytes"]:
+            is_whole = path.is_file() and path.stat().st_size == facts["bytes"]
+            if not is_whole and not lies_as_kept(self.scan, path, facts):
                 return None
         return record
 
