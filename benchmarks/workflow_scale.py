@@ -1,12 +1,12 @@
-"""How planning and aggregation grow with the cohort: stub tables, no images, and the real workflow around them.
+"""How planning and aggregation grow with the cohort: the real workflow over stub tables, without images.
 
-    python benchmarks/workflow_scale.py --folder build/scale --patients 1000 10000 100000
+    python benchmarks/workflow_scale.py --folder build/scale --patients 1000 3000 10000 30000 100000
 
-For each size it measures in processes of their own: the plan of a first run; the aggregation of 65 measurements per
-patient; and, up to `--stub-run-up-to` patients, the plan of a run with nothing to do and of one with a changed patient,
-after a real run of the workflow.  STUB: the scripts of the stages are replaced by one that only makes empty files, and
-the measurements are random numbers.
-CPU seconds are given beside wall seconds, as other work on the machine lengthens only the latter.
+For each size it measures, in processes of their own: the plan of a first run; the aggregation of 65 measurements per
+patient; the plan of a run with nothing to do; and the plan of a run after one patient's images were replaced.
+STUB: the tables of the units hold random numbers, and Snakemake is told by `--touch` that its stages made them.
+CPU seconds are given beside wall seconds, as other work on the machine lengthens only the latter.  The exponents of
+growth and docs/images/scale.png follow from the CPU seconds.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.density.indices import SHAPES, SLICES, derive_indices, joined_patients
 from spongiosa.provenance import write_table
 
-STUB_SCRIPT = """import json
-from pathlib import Path
-for path in snakemake.output:
-    Path(path).write_text(json.dumps({"versions": {}}))
-"""
-
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ("L1", "L2", "L3", "L4", "L5")
 REGIONS = (*SLICES, *SHAPES.values(), "body_trabecular", "body_central", "pedicle", "trajectory")
 PATIENTS_PER_JOB = 100
+
+#: What is measured at every size.
+STEPS = ("plan", "no-op", "one changed", "aggregate")
+
+Results = dict[int, dict[str, dict[str, float]]]
+"""Patients -> step -> wall_s, cpu_s and memory_mb."""
 
 
 def write_study(folder: Path, patients: int) -> None:
@@ -132,13 +132,18 @@ def snakemake(*arguments: str) -> list[str]:
     return [*command, "--workflow-profile", "profiles/default", *arguments]
 
 
-def copy_stub_workflow(folder: Path) -> None:
-    """STUB: the workflow as it is, but the script of every rule only makes its files."""
-    for name in ("rules", "scripts", "profiles", "envs"):
+def copy_workflow(folder: Path) -> None:
+    for name in ("rules", "scripts", "profiles", "config", "envs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "Snakefile", folder / "Snakefile")
-    for script in (folder / "scripts").glob("*.py"):
-        script.write_text(STUB_SCRIPT, encoding="utf-8")
+
+
+def write_ends(folder: Path) -> None:
+    """STUB: what is made after the tables of the cohort."""
+    for name in ("report/index.html", "cost.tsv", "cohort/confirmed.json", "run.json"):
+        path = folder / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"versions": {}}), encoding="utf-8")
 
 
 def change_one_patient(folder: Path, patients: int) -> None:
@@ -148,51 +153,77 @@ def change_one_patient(folder: Path, patients: int) -> None:
     write_fingerprints(fingerprints_path(folder / "results"), fingerprints)
 
 
-def figures_of(folder: Path, patients: int, has_stub_run: bool) -> dict[str, dict[str, float]]:
+def figures_of(folder: Path, patients: int) -> dict[str, dict[str, float]]:
+    """Wall and CPU seconds and memory of each step at this size."""
     write_study(folder, patients)
-    copy_stub_workflow(folder)
+    copy_workflow(folder)
     dry = snakemake("--dry-run", "--quiet")
     figures = {"plan": measured(dry, folder)[0]}
-    if has_stub_run:
-        figures["stub run"], _ = measured(snakemake("--quiet", "all"), folder)
-        figures["no-op"], said = measured(dry, folder)
-        if "Nothing to be done" not in said:
-            raise RuntimeError(f"expected nothing to do:\n{said[-2000:]}")
-        change_one_patient(folder, patients)
-        figures["one changed"], said = measured(dry, folder)
-        if not re.search(r"index.series\s+1\b", said):
-            raise RuntimeError(f"expected one unit:\n{said[-2000:]}")
-    shutil.rmtree(folder / "results", ignore_errors=True)
     write_unit_tables(folder, patients)
     figures["aggregate"], _ = measured([sys.executable, __file__, "--aggregate", str(folder)], folder)
+    write_ends(folder)
+    measured(snakemake("--touch", "--forceall", "--quiet", "all"), folder)
+    figures["no-op"], said = measured(dry, folder)
+    if "Nothing to be done" not in said:
+        raise RuntimeError(f"expected nothing to do:\n{said[-2000:]}")
+    change_one_patient(folder, patients)
+    figures["one changed"], said = measured(dry, folder)
+    if not re.search(r"index.series\s+1\b", said):
+        raise RuntimeError(f"expected one unit:\n{said[-2000:]}")
     return figures
 
 
-def growth(results: dict[int, dict[str, dict[str, float]]], step: str, unit: str) -> float:
-    """Exponent of the cost in the number of patients: the slope of the log-log line."""
+def growth(results: Results, step: str, unit: str) -> float:
+    """Exponent of the cost in the number of patients: the slope of the log-log line through all sizes."""
     sizes = sorted(results)
     return float(np.polyfit(np.log(sizes), np.log([results[size][step][unit] for size in sizes]), 1)[0])
+
+
+def draw(results: Results, path: Path) -> None:
+    """CPU seconds and memory against the number of patients, both axes logarithmic, with the fitted lines."""
+    from matplotlib.figure import Figure
+
+    from spongiosa.report.theme import BLUE, GREEN, PURPLE, VERMILLION, themed
+
+    styles = ((BLUE, "o"), (GREEN, "s"), (PURPLE, "D"), (VERMILLION, "^"))
+    sizes = np.array(sorted(results), dtype=float)
+    with themed():
+        figure = Figure(figsize=(8.0, 3.4), layout="constrained")
+        for axis, unit, label in zip(
+            figure.subplots(1, 2), ("cpu_s", "memory_mb"), ("CPU time [s]", "memory [MB]"), strict=True
+        ):
+            for step, (colour, marker) in zip(STEPS, styles, strict=True):
+                values = [results[int(size)][step][unit] for size in sizes]
+                slope, offset = np.polyfit(np.log(sizes), np.log(values), 1)
+                axis.plot(sizes, values, marker, color=colour, label=f"{step}: exponent {slope:.2f}")
+                axis.plot(sizes, np.exp(offset) * sizes**slope, "-", color=colour, linewidth=1)
+            axis.set(xscale="log", yscale="log", xlabel="patients", ylabel=label)
+            axis.legend()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150, facecolor="white")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--patients", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--stub-run-up-to", type=int, default=10_000)
+    parser.add_argument("--patients", type=int, nargs="+", default=[1_000, 3_000, 10_000, 30_000, 100_000])
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "images" / "scale.png")
     parser.add_argument("--aggregate", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.aggregate:
         aggregate(arguments.aggregate)
         return
-    results = {}
+    results: Results = {}
     for patients in arguments.patients:
         folder = arguments.folder.resolve() / str(patients)
         shutil.rmtree(folder, ignore_errors=True)
-        results[patients] = figures_of(folder, patients, patients <= arguments.stub_run_up_to)
+        results[patients] = figures_of(folder, patients)
+        shutil.rmtree(folder)
         print(patients, json.dumps(results[patients]), flush=True)
     if len(results) > 1:
-        for step in ("plan", "aggregate"):
+        for step in STEPS:
             print(f"{step}: CPU time grows with the power {growth(results, step, 'cpu_s'):.2f} of the patients")
+        draw(results, arguments.figure)
 
 
 if __name__ == "__main__":

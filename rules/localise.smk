@@ -13,6 +13,7 @@ rule localise_vertebrae:
     resources:
         mem_mb=memory_for("localise_vertebrae"),
         runtime=minutes_for("localise_vertebrae"),
+        gpu=gpus_for_localisation(),
     params:
         settings=section("localise"),
         code=code_hash("localise_vertebrae"),

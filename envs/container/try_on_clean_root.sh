@@ -41,22 +41,22 @@ for folder in "$@"; do
 done
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-inside() { # inside USER COMMAND ...: with a clean environment, but for pip's settings and a proxy
-  user=$1
-  shift
+inside() { # inside USER HOME FOLDER COMMAND ...: with a clean environment, but for pip's settings and a proxy
+  user=$1 home=$2
+  shift 2
   env -i $(env | grep -E '^(PIP_[A-Z_]+|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY)=' || true) \
-    PATH=/opt/spongiosa/.venv/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib LANG=C.UTF-8 \
+    PATH=/opt/spongiosa/.venv/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin HOME="$home" LANG=C.UTF-8 \
     chroot --userspec="$user" "$root" sh -c 'cd "$0" && exec "$@"' "$@"
 }
 
 say "install.sh"
-inside 0:0 / sh /opt/spongiosa/envs/container/install.sh /opt/spongiosa
+inside 0:0 /root / sh /opt/spongiosa/envs/container/install.sh /opt/spongiosa
 
 say "the demo as an ordinary user, with the image read-only"
 mount --bind -o ro "$root/opt/spongiosa" "$root/opt/spongiosa"
 mkdir -m 0777 "$root/work"
-inside 65534:65534 /work python -m spongiosa.synthetic demo --output demo/input --patients 4 --seed 2026 --matrix small
-inside 65534:65534 /work snakemake --snakefile /opt/spongiosa/Snakefile \
+inside 65534:65534 /tmp /work python -m spongiosa.synthetic demo --output demo/input --patients 4 --seed 2026 --matrix small
+inside 65534:65534 /tmp /work snakemake --snakefile /opt/spongiosa/Snakefile \
   --workflow-profile /opt/spongiosa/profiles/default --configfile /opt/spongiosa/config/demo.yaml --cores 2
 ls -l "$root/work/demo/results/report/index.html"
 say "done"

@@ -65,7 +65,7 @@ def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[
         found[name] = path
     to_read = list(found.values())
     while to_read:
-        for name in sorted(_imports_of(to_read.pop())):
+        for name in sorted(_imports_of(to_read.pop().read_text(encoding="utf-8"))):
             path = _module_path(name)
             if path is not None and name not in found and not _is_left_out(name):
                 found[name] = path
@@ -73,6 +73,7 @@ def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[
     return found
 
 
+@cache  # several stages import the same module
 def normalised_code(source: str) -> str:
     """The code of a module without comments, docstrings and layout."""
     docstrings = _docstring_lines(source)
@@ -131,17 +132,18 @@ def _docstring_lines(source: str) -> set[tuple[int, int]]:
     return starts
 
 
-def _imports_of(path: Path) -> set[str]:
-    """Names of all modules of ours that a file may import, its parent packages included."""
+@cache
+def _imports_of(source: str) -> frozenset[str]:
+    """Names of all modules of ours that a file with this source may import, its parent packages included."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {name for name in names if name.split(".")[0] == "spongiosa"}
-    return {".".join(name.split(".")[:depth]) for name in ours for depth in range(1, name.count(".") + 2)}
+    return frozenset(".".join(name.split(".")[:depth]) for name in ours for depth in range(1, name.count(".") + 2))
 
 
 def _module_path(name: str) -> Path | None:

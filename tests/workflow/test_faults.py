@@ -1,9 +1,13 @@
 """What a bug, a crash and wrong inputs do to a run."""
 
 import json
+import os
+import subprocess
 
 import pandas as pd
 import pytest
+
+from spongiosa.cohort.lock import take
 
 pytestmark = pytest.mark.workflow
 
@@ -91,3 +95,52 @@ def test_the_run_is_recorded_with_versions_configuration_and_hashes(finished_pro
     assert {"python", "snakemake", "numpy", "simpleitk"} <= record["versions"].keys()
     assert record["seed"] == record["configuration"]["seed"]
     assert "cohort/measurements.parquet" in record["results_sha256"]
+
+
+def test_a_second_run_at_once_is_refused_and_touches_nothing(project):
+    first = take(project.results / "units" / ".run.lock")
+    project.configure(thresholds={"hu_osteoporosis": 120.0})
+    second = project.run()
+    first.close()
+    assert second.exit_status != 0
+    assert "another run is at work in results; wait for its end, or choose another output_dir." in second.output
+    assert second.jobs == {}
+
+
+def test_the_lock_of_a_killed_snakemake_stops_nobody(project):
+    """Snakemake names outputs that it was at work on in these files; a killed one leaves them."""
+    locks = project.folder / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.output.lock").write_text("results/report/index.html\n", encoding="utf-8")
+    project.configure(thresholds={"hu_osteoporosis": 120.0})
+    run = project.run()
+    assert run.exit_status == 0, run.output
+    assert run.rules == {"analyse_study", "render_report"}
+
+
+@pytest.fixture
+def read_only_inputs(project):
+    """The inputs cannot be written: root may write everywhere, so a mount refuses it; permissions refuse others."""
+    inputs = project.folder / "input"
+    project.write_manifest(["P1", "P2", "P3", "P4"])
+    mount = ["mount", "--bind", "-o", "ro", str(inputs), str(inputs)]
+    if os.geteuid() == 0:
+        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+            pytest.skip("this machine does not let root mount a folder read-only")
+        yield inputs
+        subprocess.run(["umount", str(inputs)], check=True)
+    else:
+        folders = [inputs, *(path for path in inputs.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        yield inputs
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+def test_inputs_that_cannot_be_written_are_measured(project, read_only_inputs):
+    with pytest.raises(OSError):
+        (read_only_inputs / "probe").write_text("")
+    run = project.run()
+    assert run.exit_status == 0, run.output
+    assert run.computed["extract_density"] == ["P4"]
