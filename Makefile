@@ -9,7 +9,7 @@ RESULTS ?= results
 SCANS ?= scans
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env demo test test-slow quicktest lint lock config clean status demo-studies gallery accuracy \
+.PHONY: help env demo test test-slow test-slurm quicktest lint lock config clean status demo-studies gallery accuracy \
   localiser-report fuzz reference
 
 help:  ## list the targets
@@ -33,6 +33,9 @@ test: env lint  ## style, types and the test suite (long runs: make test-slow)
 
 test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM where root, slurm-wlm and munge are there
 	$(BIN)/python -m pytest -m slow
+
+test-slurm: env  ## the workflow through a SLURM of three nodes on this machine, with its faults (root, slurm-wlm, munge)
+	SPONGIOSA_REQUIRES_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 quicktest: env  ## the tests that take seconds
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow and not workflow and not browser"

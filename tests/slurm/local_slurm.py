@@ -2,17 +2,23 @@
 
 Needs root and Debian's packages `slurm-wlm` and `munge`, no systemd, and an /etc/slurm without a configuration of its
 own.  Accounting is off, so jobs are followed with `squeue`.
+
+The tools inside a job find their cluster in /etc/slurm alone, so a machine has room for one: who starts one waits for
+the lock of the one before, and ends what a killed test left running.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +28,10 @@ MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
 #: Jobs and steps strip SLURM_CONF from their environment, so the tools inside a job look here and nowhere else.
 ETC_SLURM = Path("/etc/slurm")
 
-FIRST_PORT = 17100
+#: The name by which a configuration that these tests left behind is known from one of the machine's own.
+CLUSTER_NAME = "spongiosa_tests"
+
+LOCK = Path("/run/lock/spongiosa_slurm.lock")
 
 
 def missing() -> str | None:
@@ -33,9 +42,25 @@ def missing() -> str | None:
     if os.geteuid() != 0:
         return "starting a SLURM needs root"
     configuration = ETC_SLURM / "slurm.conf"
-    if configuration.exists() and not configuration.is_symlink():
+    if configuration.exists() and f"ClusterName={CLUSTER_NAME}" not in configuration.read_text(encoding="utf-8"):
         return "this machine belongs to a SLURM already"
     return None
+
+
+@contextmanager
+def only_one_cluster() -> Iterator[None]:
+    """Waits until no other test has a cluster, and keeps others from starting one until the block or process ends."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def end_leftovers() -> None:
+    """End the daemons of a cluster whose test was killed; its configuration in /etc/slurm says where it lies."""
+    configuration = ETC_SLURM / "slurm.conf"
+    if configuration.is_symlink() and configuration.exists():
+        LocalSlurm(configuration.resolve().parent).end_daemons(signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,7 @@ class LocalSlurm:
 
     def start(self) -> None:
         """Start all daemons and wait until every node is idle.  Raises `RuntimeError` when one does not come up."""
+        end_leftovers()
         for name in ("state", "spool", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         _start_munge()
@@ -60,26 +86,47 @@ class LocalSlurm:
         for name in ("slurm.conf", "cgroup.conf"):
             (ETC_SLURM / name).unlink(missing_ok=True)
             (ETC_SLURM / name).symlink_to(self.folder / name)
-        subprocess.run(["slurmctld"], check=True)
-        for node in self.node_names:
-            self.start_node(node)
-        self._wait_for(lambda: self.node_states() == ["idle"] * self.nodes, "the nodes to be idle")
+        try:
+            _run("slurmctld")
+            for node in self.node_names:
+                self.start_node(node)
+            self._wait_for(lambda: self.node_states() == ["idle"] * self.nodes, "the nodes to be idle")
+        except RuntimeError as error:
+            logs = [
+                path.read_text(errors="replace")[-1000:] for path in sorted((self.folder / "log").glob("slurm*.log"))
+            ]
+            self.end_daemons(signal.SIGKILL)
+            raise RuntimeError("\n".join([str(error), *logs])) from None
 
     def start_node(self, node: str) -> None:
         """Start one node's daemon."""
         (self.folder / "spool" / node).mkdir(exist_ok=True)
-        subprocess.run(["slurmd", "-N", node], check=True)
+        _run("slurmd", "-N", node)
+
+    def kill_node(self, node: str) -> None:
+        """As when its machine is lost: the daemon and all that it started are gone without a word."""
+        daemon = self.process_of(node)
+        assert daemon is not None, f"{node} does not run"
+        for process in (*_processes_of(node), daemon):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        (self.folder / f"{node}.pid").unlink()
 
     def stop(self) -> None:
         """Cancel what runs and end all daemons."""
-        subprocess.run(["scancel", "--user=root"], check=False)
+        subprocess.run(["scancel", "--user=root"], check=False, timeout=30)
         time.sleep(1.0)
+        self.end_daemons(signal.SIGTERM)
+
+    def end_daemons(self, number: signal.Signals) -> None:
+        """End the daemons whose process ids lie in the folder, and take the configuration out of /etc/slurm."""
         for name in (*self.node_names, "slurmctld"):
             process = self.process_of(name)
-            if process is not None:
+            if process is not None and _is_slurm(process):
                 with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGTERM)
-        self._wait_for(lambda: not list(self.folder.glob("*.pid")), "the daemons to end")
+                    os.kill(process, number)
+                self._wait_for(lambda process=process: not _is_slurm(process), f"{name} to end")
+            (self.folder / f"{name}.pid").unlink(missing_ok=True)
         for name in ("slurm.conf", "cgroup.conf"):
             (ETC_SLURM / name).unlink(missing_ok=True)
 
@@ -90,30 +137,36 @@ class LocalSlurm:
     def process_of(self, daemon: str) -> int | None:
         """Process id of a node's daemon or of `slurmctld`."""
         file = self.folder / f"{daemon}.pid"
-        return int(file.read_text(encoding="utf-8")) if file.is_file() else None
+        text = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        return int(text) if text else None
 
     def node_states(self) -> list[str]:
         return _output("sinfo", "--noheader", "--Node", "--format=%T").split()
 
     def jobs(self) -> dict[str, str]:
-        """Job id -> comment (Snakemake names rule and wildcards there) of all jobs that run."""
+        """Job id -> comment (Snakemake names rule or group there) of all jobs that run."""
         lines = _output("squeue", "--noheader", "--states=running", "--format=%i|%k").splitlines()
         return dict(line.split("|", 1) for line in lines)
 
+    def node_of(self, job: str) -> str:
+        """The node on which a job runs."""
+        return _output("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+
     @staticmethod
-    def _wait_for(is_so: object, what: str, seconds: float = 30.0) -> None:
+    def _wait_for(is_so: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
-        while not is_so():  # type: ignore[operator]
+        while not is_so():
             if time.monotonic() > end:
                 raise RuntimeError(f"waited {seconds:.0f} s for {what}")
             time.sleep(0.1)
 
     def _configuration(self) -> str:
         logs = self.folder / "log"
+        ports = _free_ports(1 + self.nodes)
         options = {
-            "ClusterName": "one_machine",
+            "ClusterName": CLUSTER_NAME,
             "SlurmctldHost": "localhost(127.0.0.1)",
-            "SlurmctldPort": FIRST_PORT,
+            "SlurmctldPort": ports[0],
             "SlurmUser": "root",
             "SlurmdUser": "root",
             "AuthType": "auth/munge",
@@ -144,9 +197,9 @@ class LocalSlurm:
             "MailProg": "/bin/true",
         }
         lines = [f"{key}={value}" for key, value in options.items()]
-        for number, node in enumerate(self.node_names, start=1):
-            size = f"CPUs={self.cpus_per_node} RealMemory={self.memory_mb_per_node}"
-            lines.append(f"NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={FIRST_PORT + number} {size}")
+        size = f"CPUs={self.cpus_per_node} RealMemory={self.memory_mb_per_node}"
+        for node, port in zip(self.node_names, ports[1:], strict=True):
+            lines.append(f"NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} {size}")
         lines.append("PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP")
         return "\n".join(lines) + "\n"
 
@@ -164,6 +217,47 @@ def _start_munge() -> None:
     if subprocess.run(["munge", "--no-input"], capture_output=True, check=False).returncode != 0:
         subprocess.run(["munged"], user="munge", group="munge", extra_groups=[], check=True)
     LocalSlurm._wait_for(MUNGE_SOCKET.is_socket, "munge")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens to."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _is_slurm(process: int) -> bool:
+    """Whether a process of this id runs and is a daemon of SLURM."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return name.startswith("slurm") and state != "Z"
+
+
+def _processes_of(node: str) -> list[int]:
+    """What the jobs of a node run, by the name that SLURM puts into their environment, and the steps above them."""
+    named = f"SLURMD_NODENAME={node}".encode()
+    found: dict[int, None] = {}
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit() and named in (process / "environ").read_bytes().split(b"\0"):
+                parent = int((process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+                if Path(f"/proc/{parent}/comm").read_text(encoding="utf-8").startswith("slurmstepd"):
+                    found[parent] = None
+                found[int(process.name)] = None
+    return list(found)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
 
 
 def _output(*command: str) -> str:

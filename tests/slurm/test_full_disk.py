@@ -7,7 +7,7 @@ import subprocess
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.slurm, pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_told_and_the_run_goes_on_when_room_is_made(project, small_disk, result_digests):
-    undisturbed = result_digests(project)
+    undisturbed = result_digests(project.results)
     shutil.rmtree(project.results)
     shutil.rmtree(project.folder / ".snakemake")
     project.results.symlink_to(small_disk)
@@ -35,4 +35,4 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_room_is_made(project, smal
     resumed = project.run()
     assert resumed.exit_status == 0, resumed.output
     assert set(pd.read_parquet(project.results / "cohort" / "scans.parquet")["status"]) == {"ok"}
-    assert result_digests(project) == undisturbed
+    assert result_digests(project.results) == undisturbed
