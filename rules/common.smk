@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from spongiosa.code_identity import code_hash
+from spongiosa.code_identity import code_hash, recall, remember
 from spongiosa.cohort.faults import InputFaults
 from spongiosa.cohort.keys import keys_of_job, ready_keys
 from spongiosa.cohort.plan import (
@@ -53,6 +53,10 @@ SECONDS_PER_SCAN = {
     "draw_review": 20,
 }
 
+# What earlier starts found in the files of the code: saves every start, and every job of a cluster, a second.
+CODE_FACTS = Path(".snakemake/spongiosa/code.json")
+recall(CODE_FACTS)
+
 try:
     CONFIGURATION = load_configuration(config)
     SITES = read_sites(CONFIGURATION.cohort.sites)
@@ -88,6 +92,7 @@ RUN_LOCKS = []
 onstart:
     try:
         RUN_LOCKS.append(begin_run(PLAN))
+        remember(CODE_FACTS)
     except InputFaults as fault:
         raise WorkflowError(str(fault)) from None
 

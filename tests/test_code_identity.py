@@ -119,3 +119,27 @@ def test_a_changed_module_changes_the_hash_of_a_stage_that_imports_it(tmp_path, 
     assert after[0] != before[0]
     assert after[1] == before[1]
     code_identity.code_hash.cache_clear()
+
+
+def test_what_was_found_in_a_file_is_taken_over_until_the_file_changes(tmp_path, monkeypatch):
+    (tmp_path / "stage.py").write_text("VALUE = 1\n")
+    monkeypatch.setattr(code_identity, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(code_identity, "_FACTS", {})
+    read = []
+    monkeypatch.setattr(code_identity, "normalised_code", lambda source: read.append(source) or source)
+
+    def hash_in_a_new_process():
+        code_identity.code_hash.cache_clear()
+        code_identity._FACTS.clear()
+        code_identity.recall(tmp_path / "facts.json")
+        return code_identity.code_hash("stage")
+
+    first = hash_in_a_new_process()
+    code_identity.remember(tmp_path / "facts.json")
+    assert hash_in_a_new_process() == first
+    assert read == ["VALUE = 1\n"]
+    (tmp_path / "stage.py").write_text("VALUE = 2\n")
+    assert hash_in_a_new_process() != first
+    (tmp_path / "facts.json").write_text("damaged")
+    assert hash_in_a_new_process() != first
+    code_identity.code_hash.cache_clear()

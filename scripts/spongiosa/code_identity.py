@@ -2,6 +2,9 @@
 
 Comments, docstrings and layout do not count, so that a better explanation never recomputes a cohort.  The text is
 normalised from tokens and not from `ast.dump`, whose form differs between Python versions.
+
+To normalise all files takes more than a second, which every job of a cluster would pay anew; so what is known of a file
+of a certain size and time can be written down (`remember`) and taken over (`recall`).
 """
 
 from __future__ import annotations
@@ -9,11 +12,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import json
 import token
 import tokenize
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+
+from spongiosa.provenance import write_text
 
 #: The folder that holds the package `spongiosa` and the stage scripts.
 SCRIPTS = Path(__file__).resolve().parent.parent
@@ -30,9 +38,23 @@ NOT_MEASURING = (
     "spongiosa.cohort.logs",
 )
 
+#: Path of a file -> what was found in it when it had this time and size.
+_FACTS: dict[str, FileFacts] = {}
+
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, token.ENDMARKER}
 _FSTRING_START = getattr(token, "FSTRING_START", -1)
 _FSTRING_END = getattr(token, "FSTRING_END", -1)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the identity of a stage needs to know of a file of ours."""
+
+    modified_ns: int
+    bytes: int
+    code_hash: str
+    imports: list[str]
+    has_templates: bool
 
 
 @cache
@@ -45,11 +67,41 @@ def code_hash(stage: str, *further_modules: str) -> str:
     modules = imported_modules(SCRIPTS / f"{stage}.py", further_modules)
     sha = hashlib.sha256()
     for name, path in sorted(modules.items()):
-        code = normalised_code(path.read_text(encoding="utf-8"))
-        sha.update(name.encode() + b"\0" + code.encode() + b"\0")
-        for template in _templates_of(path, code):
+        facts = _facts_of(path)
+        sha.update(f"{name}\0{facts.code_hash}\0".encode())
+        for template in sorted((path.parent / "templates").glob("*")) if facts.has_templates else []:
             sha.update(template.name.encode() + b"\0" + template.read_bytes() + b"\0")
     return sha.hexdigest()[:16]
+
+
+def recall(path: Path) -> None:
+    """Take over what an earlier process found in the files, as far as they are as they were."""
+    with suppress(FileNotFoundError, ValueError, TypeError):
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        _FACTS.update({file: FileFacts(**facts) for file, facts in recorded.items()})
+
+
+def remember(path: Path) -> None:
+    """Write down what was found in the files."""
+    write_text(path, json.dumps({file: asdict(facts) for file, facts in sorted(_FACTS.items())}))
+
+
+def _facts_of(path: Path) -> FileFacts:
+    status = path.stat()
+    known = _FACTS.get(str(path))
+    if known is not None and (known.modified_ns, known.bytes) == (status.st_mtime_ns, status.st_size):
+        return known
+    source = path.read_text(encoding="utf-8")
+    code = normalised_code(source)
+    facts = FileFacts(
+        modified_ns=status.st_mtime_ns,
+        bytes=status.st_size,
+        code_hash=hashlib.sha256(code.encode()).hexdigest(),
+        imports=sorted(_imports_of(source)),
+        has_templates='"templates"' in code,  # a module that names this folder is decided by its files too
+    )
+    _FACTS[str(path)] = facts
+    return facts
 
 
 def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[str, Path]:
@@ -65,7 +117,7 @@ def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[
         found[name] = path
     to_read = list(found.values())
     while to_read:
-        for name in sorted(_imports_of(to_read.pop().read_text(encoding="utf-8"))):
+        for name in _facts_of(to_read.pop()).imports:
             path = _module_path(name)
             if path is not None and name not in found and not _is_left_out(name):
                 found[name] = path
@@ -73,7 +125,6 @@ def imported_modules(script: Path, further_modules: Iterable[str] = ()) -> dict[
     return found
 
 
-@cache  # several stages import the same module
 def normalised_code(source: str) -> str:
     """The code of a module without comments, docstrings and layout."""
     docstrings = _docstring_lines(source)
@@ -132,8 +183,7 @@ def _docstring_lines(source: str) -> set[tuple[int, int]]:
     return starts
 
 
-@cache
-def _imports_of(source: str) -> frozenset[str]:
+def _imports_of(source: str) -> set[str]:
     """Names of all modules of ours that a file with this source may import, its parent packages included."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -143,7 +193,7 @@ def _imports_of(source: str) -> frozenset[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {name for name in names if name.split(".")[0] == "spongiosa"}
-    return frozenset(".".join(name.split(".")[:depth]) for name in ours for depth in range(1, name.count(".") + 2))
+    return {".".join(name.split(".")[:depth]) for name in ours for depth in range(1, name.count(".") + 2)}
 
 
 def _module_path(name: str) -> Path | None:
@@ -152,11 +202,6 @@ def _module_path(name: str) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-def _templates_of(module: Path, code: str) -> list[Path]:
-    """The templates beside a module whose code names their folder: they decide its output as its code does."""
-    return sorted((module.parent / "templates").glob("*")) if '"templates"' in code else []
 
 
 def _is_left_out(name: str) -> bool:
