@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.series import SeriesSettings
 from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.index import NothingChosen, index_input
@@ -143,6 +145,98 @@ def test_the_key_of_a_series_depends_on_the_salt_and_tells_no_uid(tmp_path: Path
     plain, salted = indexed(tmp_path)[0], indexed(tmp_path, patient=PatientIdentity(b"secret"))[0]
     assert plain.series_key != salted.series_key
     assert len(salted.series_key) == 10 and int(salted.series_key, 16) >= 0
+
+
+def test_a_readers_choice_by_a_key_of_earlier_versions_is_understood(tmp_path: Path):
+    """Those keys were made without the project's secret; overrides that name them go on working."""
+    write(tmp_path, 2, kernel="Bl64d")
+    write(tmp_path, 3, kernel="Br36d")
+    patient = PatientIdentity(b"secret of the project", "P1")
+    loser = next(record for record in indexed(tmp_path, patient=patient) if not record.is_chosen)
+    earlier = loser.name.key_without_secret
+    assert earlier != loser.series_key
+    records = indexed(tmp_path, patient=patient, chosen_key=earlier)
+    assert chosen(records).series_key == loser.series_key
+    assert all(earlier not in str(value) for record in records for value in record.to_row().values())
+
+
+def test_the_secret_decides_nothing_between_equal_series(tmp_path: Path):
+    write(tmp_path, 2)
+    write(tmp_path, 3)
+    orders = set()
+    for secret in (b"one", b"two", b"three", b"four", b"five"):
+        records = indexed(tmp_path, patient=PatientIdentity(secret, "P1"))
+        orders.add((chosen(records).name.order, *(record.name.order for record in records)))
+    assert len(orders) == 1
+
+
+DATES = {2: "20240301", 3: "20240601"}
+
+
+def write_dated(folder: Path) -> None:
+    for number, day in DATES.items():
+        identity = replace(PATIENT, study_date=day)
+        write_ct_series(body_image(seed=number), folder / str(number), identity, replace(SERIES, number=number))
+
+
+@pytest.mark.parametrize(("reference", "nearest"), [(date(2024, 3, 20), 2), (date(2024, 5, 20), 3)])
+@pytest.mark.parametrize("dates", ["drop", "offset"])
+def test_the_series_nearest_to_the_dxa_is_chosen_and_its_distance_told_where_days_may_leave(
+    reference: date, nearest: int, dates: str, tmp_path: Path
+):
+    write_dated(tmp_path)
+    someone = PatientIdentity(b"secret", "P1")
+    patient = replace(someone, reference_day=someone.day(reference))
+    records = indexed(tmp_path, patient=patient, convert=ConvertSettings(dates=dates))
+    when = date.fromisoformat(DATES[nearest])
+    assert chosen(records).days_from_reference == (when - reference).days
+    loser = next(record for record in records if not record.is_chosen)
+    days = abs((when - reference).days)
+    if dates == "offset":
+        assert chosen(records).explanation == f"Chosen: it was acquired nearest to the DXA or surgery ({days} days)."
+        assert loser.explanation.endswith(f"days from the DXA or surgery, the chosen series {days} days.")
+        gap = abs(chosen(records).to_row()["scan_day"] - loser.to_row()["scan_day"])
+        assert gap == 92, "from 1 March to 1 June"
+    else:
+        assert chosen(records).explanation == "Chosen: it was acquired nearest to the DXA or surgery."
+        assert (
+            loser.explanation == "Not chosen: it was acquired further from the DXA or surgery than the chosen series."
+        )
+        assert {record.to_row()["scan_day"] for record in records} == {None}
+
+
+def test_without_a_date_of_the_dxa_that_preference_decides_nothing(tmp_path: Path):
+    write_dated(tmp_path)
+    assert chosen(indexed(tmp_path)).explanation == (
+        "Chosen: it equals another series in every preference; a fixed order decided."
+    )
+
+
+def test_between_equal_lengths_the_stated_body_part_decides_and_a_longer_scan_wins_over_it(tmp_path: Path):
+    """A polytrauma folder: both scans are long enough, and one of them is a chest."""
+    for number, part, slices in ((2, "CHEST", 130), (3, "ABDOMEN", 130)):
+        write(tmp_path / "equal", number, slices=slices, body_part=part)
+    records = indexed(tmp_path / "equal")
+    assert chosen(records).acquisition["body_part"] == "ABDOMEN"
+    loser = next(record for record in records if not record.is_chosen)
+    assert "body part chest, of the chosen series abdomen" in loser.explanation
+    for number, part, slices in ((2, "CHEST", 120), (3, "ABDOMEN", 60)):
+        write(tmp_path / "longer", number, slices=slices, body_part=part)
+    assert chosen(indexed(tmp_path / "longer")).acquisition["body_part"] == "CHEST", "the element is often wrong"
+
+
+def test_of_two_copies_of_one_size_the_names_decide_nothing(tmp_path: Path):
+    """One copy has a flipped bit: which is taken must not depend on what the files are called."""
+    sums = set()
+    for folder, names in (("one", ("a", "b")), ("two", ("b", "a"))):
+        paths = write_ct_series(body_image(), tmp_path / folder, PATIENT, SERIES)
+        sound, damaged = (tmp_path / folder / f"{name}-copy" for name in names)
+        data = bytearray(paths[4].read_bytes())
+        paths[4].rename(sound)
+        data[-2000] ^= 1
+        damaged.write_bytes(data)
+        sums.add(int(Ingest()(tmp_path / folder).volume.voxels.astype(int).sum()))
+    assert len(sums) == 1
 
 
 def test_the_rows_are_read_by_threads_as_by_one(tmp_path: Path):

@@ -19,7 +19,12 @@ from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, RLELossless
 from scipy.spatial.transform import Rotation
 
 from spongiosa.config.convert import ConvertSettings
+from spongiosa.config.series import SeriesSettings
+from spongiosa.dicom import planes
 from spongiosa.dicom.codestream import stream_size
+from spongiosa.dicom.headers import read_headers
+from spongiosa.dicom.sources import list_sources
+from spongiosa.dicom.stack import stack_frames
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.synthetic.dicom_writer import (
     T1_SAGITTAL,
@@ -169,6 +174,51 @@ def test_a_padding_value_within_tissue_is_not_believed(tmp_path: Path):
         dataset.add_new("PixelPaddingValue", "US", 1024 + 45)
         dataset.save_as(path)
     assert_same_voxels(Ingest()(tmp_path), body_image())
+
+
+@pytest.mark.parametrize(("value", "limit"), [(-2000, -1900), (-1900, -2000)], ids=["rising", "falling"])
+@pytest.mark.parametrize("is_signed", [True, False], ids=["signed", "unsigned"])
+def test_a_range_of_padding_becomes_air(value: int, limit: int, is_signed: bool, tmp_path: Path):
+    """PixelPaddingRangeLimit: every stored value from the one to the other lies outside of the image."""
+    shift = 0 if is_signed else 3000
+    storage = PixelStorage(16, is_signed, 1.0, -float(shift))
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, storage=storage)):
+        dataset = pydicom.dcmread(path)
+        pixels = dataset.pixel_array.copy()
+        pixels[:2, :5] = np.array([-2000, -1950, -1900, -1899, -1300]) + shift
+        dataset.PixelData = pixels.tobytes()
+        vr = "SS" if is_signed else "US"
+        dataset.add_new("PixelPaddingValue", vr, value + shift)
+        dataset.add_new("PixelPaddingRangeLimit", vr, limit + shift)
+        dataset.save_as(path)
+    found = sampled(Ingest()(tmp_path), body_image())
+    assert (found[:, :2, :3] == AIR_HU).all(), "within the range"
+    assert (found[:, :2, 3] == AIR_HU).all(), "below what any noise of air reaches"
+    assert (found[:, :2, 4] == -1300).all(), "outside of the range, and possible"
+
+
+def test_a_range_of_padding_that_holds_tissue_is_not_believed(tmp_path: Path):
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        dataset.add_new("PixelPaddingValue", "US", 0)
+        dataset.add_new("PixelPaddingRangeLimit", "US", 1100)
+        dataset.save_as(path)
+    assert_same_voxels(Ingest()(tmp_path), body_image())
+
+
+def test_several_decoders_give_what_one_gives(tmp_path: Path, monkeypatch):
+    """From two planes per decoder on, so that twelve planes are shared out to four."""
+    monkeypatch.setattr(planes, "_PLANES_WORTH_A_PROCESS", 2)
+    write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, transfer_syntax=JPEG2000Lossless))
+    victim = sorted(tmp_path.iterdir())[7]
+    stacks = stack_frames(read_headers(list_sources(tmp_path, SeriesSettings()), 1)[0])
+    one, none = planes.decode_planes(stacks, "ct", threads=1)
+    many, nothing = planes.decode_planes(stacks, "ct", threads=4)
+    assert none == nothing == []
+    np.testing.assert_array_equal(one, many)
+    data = victim.read_bytes()
+    victim.write_bytes(data[:-600] + bytes(600))
+    assert planes.decode_planes(stacks, "ct", threads=4)[1] == planes.decode_planes(stacks, "ct", threads=1)[1] != []
 
 
 def test_bits_above_the_stored_ones_are_not_part_of_the_value(tmp_path: Path):

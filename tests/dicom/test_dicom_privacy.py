@@ -7,6 +7,7 @@ import json
 import logging
 import warnings
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pydicom
@@ -125,6 +126,47 @@ def test_age_and_sex_pass_only_as_configured(settings: ConvertSettings, expected
     write_ct_series(body_image(), tmp_path, PATIENT, SERIES)
     acquisition = Ingest(convert=settings)(tmp_path).acquisition
     assert {name: value for name, value in acquisition.items() if name in ("age_years", "sex")} == expected
+
+
+def test_an_age_that_is_not_stated_follows_from_the_dates(tmp_path: Path):
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        del dataset.PatientAge
+        dataset.PatientBirthDate = "19500312"
+        dataset.save_as(path)
+    acquisition = Ingest(convert=ConvertSettings(patient_age="years"))(tmp_path).acquisition
+    assert acquisition["age_years"] == 73, "the day before the 74th birthday"
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({"AcquisitionDate": "20240311", "StudyDate": "20240310"}, date(2024, 3, 11)),
+        ({"AcquisitionDateTime": "20240311101500.000000&0100"}, date(2024, 3, 11)),
+        ({"AcquisitionDate": "19000101", "SeriesDate": "2024.03.11"}, date(2024, 3, 11)),
+        ({"StudyDate": "20240231"}, None),
+        ({"StudyDate": "CANARY"}, None),
+        ({}, None),
+    ],
+    ids=["acquisition first", "date and time", "anonymised and old form", "no such day", "no date", "nothing"],
+)
+def test_the_day_of_a_scan_is_counted_from_a_secret_day(
+    elements: dict[str, str], expected: date | None, tmp_path: Path
+):
+    for path in write_ct_series(body_image(), tmp_path, PATIENT, SERIES):
+        dataset = pydicom.dcmread(path)
+        for keyword in ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "StudyDate"):
+            if keyword in dataset:
+                delattr(dataset, keyword)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for keyword, value in elements.items():
+                setattr(dataset, keyword, value)
+            dataset.save_as(path)
+    patient = PatientIdentity(b"secret", "P1")
+    (record,) = index_input(tmp_path, "ct", SeriesSettings(), patient=patient, convert=ConvertSettings(dates="offset"))
+    assert record.to_row()["scan_day"] == (None if expected is None else patient.day(expected))
+    assert "2024" not in json.dumps(record.to_row())
 
 
 @pytest.mark.parametrize(

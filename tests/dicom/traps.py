@@ -70,6 +70,18 @@ from .trap_builders import (
     zip_with,
     zipped,
 )
+from .trap_builders_archive import (
+    annotated_copy_under_same_uid,
+    directory_of_a_cd,
+    enhanced_in_a_zip,
+    enhanced_with_a_scale_per_frame,
+    flipped_bit_in_a_volume,
+    married,
+    material_image,
+    one_id_for_two,
+    scaled_volume,
+    screenshot_under_same_uid,
+)
 from .trap_images import PATIENT, SERIES, Ingest, assert_same_voxels, body_image
 
 CONVERTED = "converted"
@@ -176,7 +188,17 @@ TRAPS: tuple[Trap, ...] = (
         "feet first", lambda f: (write_ct_series(as_scanned(body_image(), "FFS"), f, PATIENT, SERIES), f)[1], CONVERTED
     ),
     Trap("enhanced multi-frame", written_by(lambda f: write_enhanced_ct(body_image(), f, PATIENT, SERIES)), CONVERTED),
+    Trap("enhanced multi-frame, rescale per frame", enhanced_with_a_scale_per_frame, CONVERTED),
+    Trap("enhanced multi-frame in a zip", enhanced_in_a_zip, CONVERTED),
+    Trap("screenshot under the UID of the scan", screenshot_under_same_uid, CONVERTED),
+    Trap("annotated copy of a slice under the UID of the scan", annotated_copy_under_same_uid, CONVERTED),
+    Trap("DICOMDIR named as the input", directory_of_a_cd, CONVERTED),
+    Trap("one id for two patients", one_id_for_two, Reason.SEVERAL_PATIENTS),
+    Trap("name changed by marriage", married, CONVERTED, is_same=False),
+    Trap("material image of multi-energy CT", material_image, Reason.NO_SUITABLE_SERIES),
     Trap("NIfTI", volume_file(".nii.gz"), CONVERTED),
+    Trap("NIfTI with slope", scaled_volume, CONVERTED, is_same=False),
+    Trap("NIfTI with a flipped bit", flipped_bit_in_a_volume, Reason.UNDECODABLE),
     Trap("NRRD", volume_file(".nrrd"), CONVERTED),
     Trap("MHA", volume_file(".mha"), CONVERTED),
     Trap("folder with one NIfTI", lambda f: volume_file(".nii")(f).parent, CONVERTED),
