@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 from accuracy import as_volume, localised
 
-from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
-from spongiosa.density.measure import measure_regions
+from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.regions.catalogue import place_regions
 from spongiosa.regions.region import RegionSet
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
@@ -52,7 +51,7 @@ def main() -> None:
     started = time.process_time()
     regions = place_regions(ct, vertebrae, bodies, spine, RegionsSettings(levels=LEVELS))
     placed = time.process_time()
-    measure_regions(ct, regions, spine, {}, CalibrationSettings(), ExtractSettings())
+    measure_regions(ct, regions, spine, {}, ScanFindings(), ExtractSettings())
     measured = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         regions.write_segmentation(Path(folder) / "regions.seg.nrrd")

@@ -16,10 +16,9 @@ import pandas as pd
 from accuracy import as_volume, localised
 from accuracy_patients import cases
 
-from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
-from spongiosa.density.measure import measure_regions
+from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.regions.catalogue import place_regions
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import render_ct
@@ -67,7 +66,7 @@ def main() -> None:
         ct, vertebrae, bodies = (as_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
         spine = localised(ct, vertebrae, bodies)
         regions = place_regions(ct, vertebrae, bodies, spine, settings)
-        measured = measure_regions(ct, regions, spine, {}, CalibrationSettings(), ExtractSettings(excluded_flags=()))
+        measured = measure_regions(ct, regions, spine, {}, ScanFindings(), ExtractSettings(excluded_flags=()))
         rows += [row | {"case": case.name} for row in measured]
         print(case.name, flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)

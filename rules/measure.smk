@@ -15,7 +15,7 @@ rule extract_density:
         mem_mb=memory_for("extract_density"),
         runtime=minutes_for("extract_density"),
     params:
-        settings=section("calibration", "extract"),
+        settings=section("calibration", "internal_calibration", "contrast", "quality", "extract"),
         code=code_hash("extract_density"),
         scans=scans_of("extract_density"),
         config_hash=CONFIG_HASH,

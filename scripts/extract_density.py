@@ -8,26 +8,37 @@ from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.contrast import ContrastSettings
 from spongiosa.config.extract import ExtractSettings
+from spongiosa.config.internal_calibration import InternalCalibrationSettings
+from spongiosa.config.quality import QualitySettings
+from spongiosa.density.examine import ScanSettings, examined
 from spongiosa.density.measure import measure_regions
 from spongiosa.regions.catalogue import RegionSet
 from spongiosa.volume import read_volume
 
 
 class Settings(NamedTuple):
-    calibration: CalibrationSettings
+    scan: ScanSettings
     extract: ExtractSettings
     config_hash: str
 
 
 def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
-    spine = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
+    description = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
+    spine = SpineDescription.from_json(description)
+    acquisition = json.loads(scan.product(scan.modality, ".json").read_text(encoding="utf-8"))
+    volume = read_volume(scan.ct)
+    labels = [read_volume(scan.product(f"desc-{name}_dseg", ".nii.gz")) for name in ("vertebrae", "bodies")]
+    found = examined(volume, *labels, spine, acquisition, scan.row, settings.scan)
+    outputs.write_json("desc-calibration", found.record)
+    found.refuse()
     rows = measure_regions(
-        read_volume(scan.ct),
+        volume,
         RegionSet.read(scan.product("desc-regions_weights", ".npz")),
-        SpineDescription.from_json(spine),
-        json.loads(scan.product(scan.modality, ".json").read_text(encoding="utf-8")),
-        settings.calibration,
+        spine,
+        acquisition,
+        found.findings,
         settings.extract,
     )
     identity = {"version": __version__, "config_hash": settings.config_hash}
@@ -37,7 +48,12 @@ def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
 if "snakemake" in globals():
     params = snakemake.params
     settings = Settings(
-        CalibrationSettings.model_validate(params.settings["calibration"]),
+        ScanSettings(
+            CalibrationSettings.model_validate(params.settings["calibration"]),
+            InternalCalibrationSettings.model_validate(params.settings["internal_calibration"]),
+            ContrastSettings.model_validate(params.settings["contrast"]),
+            QualitySettings.model_validate(params.settings["quality"]),
+        ),
         ExtractSettings.model_validate(params.settings["extract"]),
         params.config_hash,
     )

@@ -7,10 +7,9 @@ import pytest
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, VertebralFrame, unit_vector
-from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
-from spongiosa.density.measure import measure_regions
+from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.catalogue import place_regions
 from spongiosa.regions.pedicle_axes import find_pedicles
@@ -77,7 +76,7 @@ def place(scan: RenderedScan, bodies: Volume, settings: RegionsSettings = SETTIN
 
 
 def means(scan: RenderedScan, regions: RegionSet) -> dict[tuple[str, str, str], float | None]:
-    rows = measure_regions(volume_of(scan.ct), regions, true_spine(scan), {}, CalibrationSettings(), ExtractSettings())
+    rows = measure_regions(volume_of(scan.ct), regions, true_spine(scan), {}, ScanFindings(), ExtractSettings())
     return {(row["level"], row["region"], row["side"]): row["hu_mean"] for row in rows}
 
 

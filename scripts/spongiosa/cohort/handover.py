@@ -26,7 +26,7 @@ COLUMNS_OF_STAGE: dict[str, tuple[str, ...]] = {
     "convert_scan": ("path",),
     "localise_vertebrae": ("labels", "body_labels", "label_scheme", "labels_fingerprint", "corrections"),
     "mask_regions": (),
-    "extract_density": ("phantom",),
+    "extract_density": ("phantom", "scanner", "acquired"),
     "draw_review": (),
 }
 

@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 MODALITIES = ("ct", "mr")
 LABEL_SCHEMES = ("verse", "totalsegmentator", "spineps")
-COLUMNS = ("patient_id", "session", "modality", "path", "labels", "body_labels", "label_scheme", "phantom")
+COLUMNS = (
+    *("patient_id", "session", "modality", "path", "labels", "body_labels", "label_scheme"),
+    *("phantom", "scanner", "acquired"),
+)
 
 _LETTERS_AND_DIGITS = re.compile(r"[A-Za-z0-9]+")
 
@@ -43,6 +47,8 @@ class ScanRow:
     body_labels: str | None = None
     label_scheme: str | None = None
     phantom: str | None = None
+    scanner: str | None = None
+    acquired: str | None = None
 
     @property
     def scan_id(self) -> tuple[str, str, str]:
@@ -145,9 +151,19 @@ def _row_faults(number: int, cells: dict[str, str]) -> list[Fault]:
         fault("label_scheme", f"'{scheme}' is neither {', '.join(LABEL_SCHEMES)} nor a .yaml file.")
     if cells.get("labels", "") and not scheme:
         fault("label_scheme", "a row with labels needs a label_scheme.")
+    if cells.get("acquired", "") and not _is_day(cells["acquired"]):
+        fault("acquired", f"'{cells['acquired']}' is not a day such as 2025-03-31.")
     if cells.get("body_labels", "") and not cells.get("labels", ""):
         fault("body_labels", "body_labels are numbered from labels, which are missing in this row.")
     return faults
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _scan_row(cells: dict[str, str], folder: str) -> ScanRow:
@@ -167,6 +183,8 @@ def _scan_row(cells: dict[str, str], folder: str) -> ScanRow:
         body_labels=located("body_labels"),
         label_scheme=scheme,
         phantom=cells.get("phantom") or None,
+        scanner=cells.get("scanner") or None,
+        acquired=cells.get("acquired") or None,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spongiosa.config.base import Section
 from spongiosa.config.phantoms import PRESETS, PhantomSettings
+from spongiosa.config.scanner_table import read_scanner_table
 
 CalibrationMethod = Literal["none", "phantom", "scanner", "internal", "auto"]
 
@@ -55,6 +57,33 @@ class PhantomDetectionSettings(Section):
         return self
 
 
+class ScannerLineSettings(Section):
+    """The density line of a scanner: vBMD = slope x HU + intercept for the scans that fit all that is stated here."""
+
+    scanner: str | None = Field(None, max_length=60, description="Its name in the manifest's column `scanner`.")
+    manufacturer: str | None = Field(None, max_length=60, description="Maker, as in the scan's sidecar.")
+    kvp: float = Field(ge=60, le=160, description="Tube voltage. [kVp]")
+    kernel: str | None = Field(None, max_length=60, description="Reconstruction kernel, as in the scan's sidecar.")
+    valid_from: date | None = Field(None, description="First day; needs the manifest's column `acquired`.")
+    valid_to: date | None = Field(None, description="Last day.")
+    slope_mg_cm3_per_hu: float = Field(gt=0.2, lt=2.0, description="[mg/cm3 per HU]")
+    intercept_mg_cm3: float = Field(ge=-100, le=100, description="[mg/cm3]")
+    material: Literal["K2HPO4", "HA"] = Field(description="The mineral of the phantom that gave the line.")
+    source: str = Field("", max_length=300, description="Where the line is from, such as phantom scans of a day.")
+
+    @property
+    def scans(self) -> tuple[str | float | None, ...]:
+        """What a scan must be, the period apart."""
+        return (*(None if text is None else text.casefold() for text in (self.scanner, self.manufacturer, self.kernel)),
+                self.kvp)  # fmt: skip
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ScannerLineSettings:
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            raise ValueError("valid_from lies after valid_to")
+        return self
+
+
 class CalibrationSettings(Section):
     """How HU become volumetric bone mineral density."""
 
@@ -78,6 +107,42 @@ class CalibrationSettings(Section):
     detection: PhantomDetectionSettings = Field(
         default_factory=PhantomDetectionSettings, description="When the rods of a phantom are believed."
     )
+    scanner_lines: tuple[ScannerLineSettings, ...] = Field(
+        (),
+        max_length=10_000,
+        description="Asynchronous calibration: density lines of scanners. The line that states most of the scan "
+        "(scanner, manufacturer, kernel, period) applies. `python -m spongiosa.density.scanner_table` makes them from "
+        "the phantom scans of an earlier run.",
+    )
+    scanner_table: str | None = Field(
+        None,
+        description="A TSV or CSV file with further `scanner_lines`, one per row, its columns named as their keys.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_table(cls, data: Any) -> Any:
+        """The rows of `scanner_table` after the `scanner_lines`, so that they count as configuration."""
+        path = data.get("scanner_table") if isinstance(data, dict) else None
+        if not isinstance(path, str):
+            return data
+        return {**data, "scanner_lines": [*(data.get("scanner_lines") or ()), *read_scanner_table(path)]}
+
+    @field_validator("scanner_lines")
+    @classmethod
+    def _one_line_per_scan(cls, lines: tuple[ScannerLineSettings, ...]) -> tuple[ScannerLineSettings, ...]:
+        first: dict[tuple[Any, ...], list[ScannerLineSettings]] = {}
+        lines = tuple(dict.fromkeys(lines))
+        for line in lines:
+            for other in first.setdefault(line.scans, []):
+                starts = max(line.valid_from or date.min, other.valid_from or date.min)
+                if starts <= min(line.valid_to or date.max, other.valid_to or date.max):
+                    known = ", ".join(str(part) for part in (line.scanner, line.manufacturer, line.kernel) if part)
+                    raise ValueError(
+                        f"two lines hold for the same scans at {line.kvp:g} kVp ({known or 'any scanner'})"
+                    )
+            first[line.scans].append(line)
+        return lines
 
     def phantom_named(self, name: str) -> PhantomSettings | None:
         """The phantom of that name, the user's own before a preset; None for an unknown name."""

@@ -14,7 +14,7 @@ MEASURING_SECTIONS = (
 )
 
 #: Keys that name a table whose rows are passed to the rules that need them.
-TABLE_KEYS = {"review": {"overrides"}}
+TABLE_KEYS = {"review": {"overrides"}, "calibration": {"scanner_table"}}
 
 #: Keys that act when everything is measured: they change no measurement.
 LATER_KEYS = {"convert": {"keep"}}

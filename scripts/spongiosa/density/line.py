@@ -35,18 +35,32 @@ class DensityLine:
 
 
 @dataclass(frozen=True)
+class ReferencedScale:
+    """The scale on which the rods of a phantom have their nominal HU: measured HU = offset + slope x nominal HU."""
+
+    offset_hu: float
+    slope: float
+
+    def referenced_hu(self, hu: float) -> float:
+        """Phantom-referenced HU of a measured mean: (HU - offset) / slope.  [HU]"""
+        return (hu - self.offset_hu) / self.slope
+
+
+@dataclass(frozen=True)
 class CalibrationOutcome:
     """What a method of calibration made of a scan: a line, or why there is none.
 
     `reason` and `detail` (a whole sentence for a person) are given exactly when `line` is None.  `report` holds what
     the method found, with units in its names and values that JSON can hold: the rods, residuals and drift of a
     phantom, the energy and tissues of an internal calibration; it is kept whether or not there is a line.
+    `referenced` is given by a phantom whose rods have nominal HU.
     """
 
     line: DensityLine | None
     reason: Reason | None = None
     detail: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    referenced: ReferencedScale | None = None
 
     def __post_init__(self) -> None:
         if (self.line is None) != (self.reason is not None):
@@ -56,3 +70,7 @@ class CalibrationOutcome:
     def refused(cls, reason: Reason, detail: str, **report: Any) -> CalibrationOutcome:
         """No line, and why."""
         return cls(None, reason, detail, report)
+
+
+#: The outcome of a scan that nobody wanted calibrated.
+NOT_CALIBRATED = CalibrationOutcome.refused(Reason.NOT_CALIBRATED, "calibration.method is none: HU only.")

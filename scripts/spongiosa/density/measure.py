@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.anatomy.frame import SpineDescription, Vertebra
-from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.contrast import ContrastSettings, Phase
 from spongiosa.config.extract import ExtractSettings
-from spongiosa.density.calibrate import density_line
+from spongiosa.density.contrast import adjusted_hu
 from spongiosa.density.histogram import HuStatistics, hu_statistics, weighted_mean
-from spongiosa.density.line import DensityLine
+from spongiosa.density.line import NOT_CALIBRATED, CalibrationOutcome
 from spongiosa.outcome import Reason, Status
 from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.regions.region import Region, RegionSet
@@ -24,7 +25,8 @@ COLUMNS = (
     *("hu_mean", "hu_sd", "hu_median", "hu_mean_inset_4mm", "hu_mean_inset_6mm", "hu_p05", "hu_p95"),
     *("voxels", "effective_voxels", "volume_mm3", "area_mm2", "hu_referenced_mean", "hu_contrast_adjusted_mean"),
     *("vbmd_mean_mg_cm3", "vbmd_sd_mg_cm3", "vbmd_material"),
-    *("calibration_method", "calibration_slope", "calibration_intercept", "calibration_r2", "signal_mean"),
+    *("calibration_method", "calibration_slope", "calibration_intercept", "calibration_r2", "calibration_reason"),
+    "signal_mean",
     *("kvp", "kernel", "manufacturer", "slice_thickness_mm", "slice_spacing_mm", "pixel_spacing_mm"),
     *("contrast_phase", "localiser", "localiser_confidence"),
 )
@@ -35,8 +37,20 @@ METAL_FLAG = "metal"
 #: Columns that every row of a scan takes from its acquisition.
 ACQUISITION_COLUMNS = (
     *("kvp", "kernel", "manufacturer", "slice_thickness_mm", "slice_spacing_mm", "pixel_spacing_mm"),
-    "contrast_phase",
 )
+
+
+@dataclass(frozen=True)
+class ScanFindings:
+    """What was found out about a scan as a whole, and holds for all of its rows.
+
+    `phase` of a contrast medium is None where it is open; `flags` are those of its quality.
+    """
+
+    calibration: CalibrationOutcome = NOT_CALIBRATED
+    phase: Phase | None = None
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    flags: tuple[str, ...] = ()
 
 
 def measure_regions(
@@ -44,7 +58,7 @@ def measure_regions(
     regions: RegionSet,
     spine: SpineDescription,
     acquisition: dict[str, Any],
-    calibration: CalibrationSettings,
+    findings: ScanFindings,
     extract: ExtractSettings,
 ) -> list[dict[str, Any]]:
     """One row per region, every column of `COLUMNS`; what was not measured is None, with the reason.
@@ -54,16 +68,16 @@ def measure_regions(
     """
     if not regions.geometry.is_same_as(volume.geometry):
         raise ValueError("the regions must lie on the grid of the scan")
-    line = density_line(calibration)
     hu = np.ascontiguousarray(volume.voxels).reshape(-1)
     by_level = {vertebra.level: vertebra for vertebra in spine.vertebrae}
     shared = {
         **{name: acquisition.get(name) for name in ACQUISITION_COLUMNS},
-        "calibration_method": calibration.method,
+        **_calibration_columns(findings.calibration),
+        "contrast_phase": findings.phase,
         "localiser": spine.method,
     }
     return [
-        _row(region, hu, by_level.get(region.level), shared, line, volume.geometry.voxel_volume_mm3, extract)
+        _row(region, hu, by_level.get(region.level), shared, findings, volume.geometry.voxel_volume_mm3, extract)
         for region in regions
     ]
 
@@ -73,7 +87,7 @@ def _row(
     hu: NDArray[np.number],
     vertebra: Vertebra | None,
     shared: dict[str, Any],
-    line: DensityLine | None,
+    findings: ScanFindings,
     voxel_mm3: float,
     extract: ExtractSettings,
 ) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def _row(
         "variant": region.variant,
         "plane": region.plane,
         "trajectory_source": region.trajectory_source,
-        "flags": sorted({*region.flags, *(vertebra.flags if vertebra is not None else ())}),
+        "flags": sorted({*region.flags, *findings.flags, *(vertebra.flags if vertebra is not None else ())}),
         "localiser_confidence": None if vertebra is None else vertebra.confidence,
     }
     weights = region.weights
@@ -104,7 +118,8 @@ def _row(
             "effective_voxels": weights.effective_voxels,
         }
     statistics = hu_statistics(hu[weights.indices], weights.weights)
-    row |= {"status": Status.OK.value, **_hu_columns(statistics), **_density_columns(statistics, line)}
+    row |= {"status": Status.OK.value, **_hu_columns(statistics), **_density_columns(statistics, findings.calibration)}
+    row["hu_contrast_adjusted_mean"] = adjusted_hu(statistics.mean, findings.phase, findings.contrast)
     row["volume_mm3"] = statistics.effective_voxels * voxel_mm3
     row["area_mm2"] = region.area_mm2
     for name, inset in region.insets.items():
@@ -124,17 +139,30 @@ def _hu_columns(statistics: HuStatistics) -> dict[str, float | int]:
     }
 
 
-def _density_columns(statistics: HuStatistics, line: DensityLine | None) -> dict[str, float | str | None]:
+def _calibration_columns(calibration: CalibrationOutcome) -> dict[str, float | str | None]:
+    """How the scan was calibrated, or why it was not."""
+    line = calibration.line
     if line is None:
-        return {}
+        return {"calibration_method": "none", "calibration_reason": str(calibration.reason)}
     return {
-        "vbmd_mean_mg_cm3": line.density_mg_cm3(statistics.mean),
-        "vbmd_sd_mg_cm3": line.spread_mg_cm3(statistics.sd),
-        "vbmd_material": line.material,
+        "calibration_method": line.method,
         "calibration_slope": line.slope_mg_cm3_per_hu,
         "calibration_intercept": line.intercept_mg_cm3,
         "calibration_r2": line.r2,
     }
+
+
+def _density_columns(statistics: HuStatistics, calibration: CalibrationOutcome) -> dict[str, float | str | None]:
+    columns: dict[str, float | str | None] = {}
+    if calibration.line is not None:
+        columns |= {
+            "vbmd_mean_mg_cm3": calibration.line.density_mg_cm3(statistics.mean),
+            "vbmd_sd_mg_cm3": calibration.line.spread_mg_cm3(statistics.sd),
+            "vbmd_material": calibration.line.material,
+        }
+    if calibration.referenced is not None:
+        columns["hu_referenced_mean"] = calibration.referenced.referenced_hu(statistics.mean)
+    return columns
 
 
 def _inset_mean(hu: NDArray[np.number], inset: VoxelWeights, extract: ExtractSettings) -> float | None:

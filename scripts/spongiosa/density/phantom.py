@@ -12,7 +12,7 @@ from spongiosa.config.calibration import PhantomDetectionSettings
 from spongiosa.config.phantoms import PhantomSettings
 from spongiosa.density.line import CalibrationOutcome
 from spongiosa.density.phantom_layout import Match, incredible, is_credible, is_rival
-from spongiosa.density.phantom_lines import RodFit, fit_rods, referenced_line
+from spongiosa.density.phantom_lines import RodFit, fit_rods, referenced_scale
 from spongiosa.density.phantom_rods import RodMeasurement, measure_rods
 from spongiosa.density.phantom_search import PhantomSearch
 from spongiosa.outcome import Reason
@@ -95,10 +95,11 @@ def _judged(
     if drifts.max(initial=0.0) > rules.maximum_drift_hu_per_100mm:
         detail = f"A rod drifts by {drifts.max():.0f} HU per 100 mm along the patient."
         return CalibrationOutcome.refused(Reason.PHANTOM_FIT, detail, **report)
+    scale = None
     if phantom.has_nominal_hu:
-        offset, slope = referenced_line(np.where(fit.is_used, measured.hu, np.nan), phantom)
-        report["referenced_hu"] = {"offset_hu": offset, "slope": slope}
-    return CalibrationOutcome(fit.line(phantom, "phantom"), report=report)
+        scale = referenced_scale(np.where(fit.is_used, measured.hu, np.nan), phantom)
+        report["referenced_hu"] = {"offset_hu": round(scale.offset_hu, 4), "slope": round(scale.slope, 6)}
+    return CalibrationOutcome(fit.line(phantom, "phantom"), report=report, referenced=scale)
 
 
 def _near_miss(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.config.phantoms import PhantomSettings
-from spongiosa.density.line import DensityLine
+from spongiosa.density.line import DensityLine, ReferencedScale
 from spongiosa.volume import FloatArray
 
 #: What separates bone from the plastic of Mindways' rods: slope and offset of the CT against those of the rods.
@@ -89,9 +89,10 @@ def least_squares(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     return slope, float(y.mean() - slope * x.mean())
 
 
-def referenced_line(rod_hu: FloatArray, phantom: PhantomSettings) -> tuple[float, float]:
-    """(a, b) of measured HU = a + b x nominal HU over the rods; HU_referenced = (HU - a) / b.
+def referenced_scale(rod_hu: FloatArray, phantom: PhantomSettings) -> ReferencedScale:
+    """The scale of nominal HU, by ordinary least squares of measured on nominal HU over the rods in view.
 
+    `rod_hu`: one mean per rod, NaN for a rod that is not in view.
     Source: the phantom-referenced HU of the HU-DXA concordance study.
     Raises `ValueError` when the phantom has no nominal HU or fewer than two rods are in view.
     """
@@ -102,7 +103,7 @@ def referenced_line(rod_hu: FloatArray, phantom: PhantomSettings) -> tuple[float
     if seen.sum() < 2 or np.ptp(nominal[seen]) == 0.0:
         raise ValueError("a line needs two rods of different nominal HU")
     slope, intercept = least_squares(nominal[seen], np.asarray(rod_hu, dtype=np.float64)[seen])
-    return intercept, slope
+    return ReferencedScale(intercept, slope)
 
 
 def _outlier(density: FloatArray, value: FloatArray, is_used: NDArray[np.bool_]) -> int | None:

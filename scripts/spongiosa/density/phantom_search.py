@@ -85,7 +85,8 @@ class PhantomSearch:
         """Assignments along each course that the rods may have, the likeliest course first, the best first in each."""
         slabs = self._slabs()
         spots = [
-            (self._height(np.mean(slices)), self._away_from_spine(self._spots_of_slab(slices))) for slices in slabs
+            (self._height((slices.start + slices.stop - 1) / 2), self._away_from_spine(self._spots_of_slab(slices)))
+            for slices in slabs
         ]
         for bundle in parallel_bundles(straight_tracks(spots), len(slabs)):
             yield [Found(match, self._axes(match, bundle)) for match in self._matches_along(bundle, slabs)]
