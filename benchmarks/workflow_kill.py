@@ -100,11 +100,14 @@ class Tally:
     lost: list[str] = field(default_factory=list)
     blamed: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
     bad_ends: int = 0
 
     @property
     def is_clean(self) -> bool:
-        return not (self.computed_twice or self.lost or self.blamed or self.different or self.bad_ends)
+        return not (
+            self.computed_twice or self.lost or self.blamed or self.different or self.leftovers or self.bad_ends
+        )
 
     def compare_records(self, before: dict[Path, int], after: dict[Path, int]) -> None:
         for path, written in before.items():
@@ -122,6 +125,7 @@ class Tally:
         print(f"results lost: {len(self.lost)} {self.lost}")
         print(f"healthy scans blamed: {len(self.blamed)} {self.blamed}")
         print(f"files under cohort/ and studies/ that differ: {len(self.different)} {self.different}")
+        print(f"temporary files that killed writers left: {len(self.leftovers)} {self.leftovers}")
 
 
 def kill(victim: str, controller: subprocess.Popen[bytes], jobs: list[int], chance: random.Random) -> None:
@@ -164,6 +168,7 @@ def torment(folder: Path, kills: int, seed: int) -> Tally:
         tally.blamed += scans.loc[scans["status"] == "failed", "patient_id"].tolist()
         now = result_digests(folder)
         tally.different += [name for name in undisturbed.keys() | now.keys() if undisturbed.get(name) != now.get(name)]
+        tally.leftovers += [path.name for path in (folder / "results").rglob(".writing-*")]
         tally.finished_rounds += 1
         if tally.kills.total() >= kills:
             return tally
