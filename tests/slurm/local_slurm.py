@@ -74,11 +74,10 @@ class LocalSlurm:
     """What a node says that it has (`config_overrides`): room for the second try of every stage."""
 
     def start(self) -> None:
-        """Start all daemons and wait until every node is idle.  Raises `RuntimeError` when one does not come up."""
+        """Start all daemons and run a first job.  Raises `RuntimeError`, leaving nothing, when one does not come up."""
         end_leftovers()
         for name in ("state", "spool", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        _start_munge()
         (self.folder / "slurm.conf").write_text(self._configuration(), encoding="utf-8")
         # Without this file slurmd looks for the cgroups of systemd.
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n", encoding="utf-8")
@@ -87,11 +86,13 @@ class LocalSlurm:
             (ETC_SLURM / name).unlink(missing_ok=True)
             (ETC_SLURM / name).symlink_to(self.folder / name)
         try:
+            _start_munge()
             _run("slurmctld")
             for node in self.node_names:
                 self.start_node(node)
-            self._wait_for(lambda: self.node_states() == ["idle"] * self.nodes, "the nodes to be idle")
-        except RuntimeError as error:
+            self._wait_for(self._nodes_are_idle, "the nodes to be idle")
+            _run("srun", "--ntasks=1", "true")
+        except (RuntimeError, OSError, LookupError, subprocess.SubprocessError) as error:
             logs = [
                 path.read_text(errors="replace")[-1000:] for path in sorted((self.folder / "log").glob("slurm*.log"))
             ]
@@ -139,6 +140,12 @@ class LocalSlurm:
         file = self.folder / f"{daemon}.pid"
         text = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
         return int(text) if text else None
+
+    def _nodes_are_idle(self) -> bool:
+        try:
+            return self.node_states() == ["idle"] * self.nodes
+        except subprocess.SubprocessError:  # the controller does not answer yet
+            return False
 
     def node_states(self) -> list[str]:
         return _output("sinfo", "--noheader", "--Node", "--format=%T").split()
@@ -214,7 +221,7 @@ def _start_munge() -> None:
         MUNGE_KEY.write_bytes(os.urandom(1024))
         shutil.chown(MUNGE_KEY, "munge", "munge")
         MUNGE_KEY.chmod(0o400)
-    if subprocess.run(["munge", "--no-input"], capture_output=True, check=False).returncode != 0:
+    if subprocess.run(["munge", "--no-input"], capture_output=True, check=False, timeout=60).returncode != 0:
         subprocess.run(["munged"], user="munge", group="munge", extra_groups=[], check=True)
     LocalSlurm._wait_for(MUNGE_SOCKET.is_socket, "munge")
 
