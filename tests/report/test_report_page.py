@@ -32,8 +32,9 @@ def test_the_same_run_gives_the_same_page(demo_cohort, page: str, report_setting
 def test_the_page_names_no_address_to_load_from(page: str) -> None:
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert loaded
+    assert "review.html" not in loaded
     for address in loaded:
-        assert address.startswith(("#", "data:", "../sub-")), address
+        assert address.startswith(("#", "data:", "../sub-", "../cohort/", "../studies/")), address
     assert "@import" not in page
     assert not re.search(r"url\((?!#)", page)
 
@@ -60,7 +61,8 @@ def test_the_page_shows_headline_flow_study_methods_exclusions_and_provenance(pa
         "ax_l1_l4_hu",
     ):
         assert words in text, words
-    assert page.count("<svg") == 8
+    of_study = len(list((demo_cohort.studies[0]).glob("*.svg")))
+    assert page.count("<svg") == 2 + of_study
     assert text.count("P016") >= 1
 
 
@@ -119,9 +121,27 @@ def test_hostile_text_is_shown_as_text(demo_cohort, provenance) -> None:
 def test_long_tables_are_folded_and_say_what_is_left_out(demo_cohort, provenance) -> None:
     page = page_of(demo_cohort, ReportSettings(rows_shown=5, patients_listed=10, thumbnails=3), provenance)
     assert "Show all 10 rows" in page
-    assert "6 further patients are in cohort/patients.csv." in page
-    assert "3 of 14 pictures" in page
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert "6 further rows are in cohort/patients.csv" in text
+    assert 'href="../cohort/patients.csv"' in page
+    assert "14 of 14 pictures: all 3 scans with remarks, then 11 of 11 without." in text
+    assert page.count("data:image/jpeg;base64") == 14
+
+
+def test_the_pictures_of_a_large_cohort_are_a_sample_and_the_page_says_so(demo_cohort, provenance) -> None:
+    page = page_of(demo_cohort, ReportSettings(thumbnails=1, thumbnails_sampled=2), provenance)
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert "3 of 14 pictures: 1 of 3 scans with remarks, then 2 of 11 without, drawn by the seed 2026." in text
     assert page.count("data:image/jpeg;base64") == 3
+
+
+def test_a_list_of_exclusions_is_cut_and_names_its_file(demo_cohort, provenance) -> None:
+    page = page_of(demo_cohort, ReportSettings(patients_listed=1), provenance)
+    assert '1 further rows are in <a href="../cohort/exclusions.parquet">cohort/exclusions.parquet</a>' in page
+
+
+def test_nothing_links_to_a_page_that_is_not_written(page: str) -> None:
+    assert "review.html" not in page
 
 
 def test_pictures_with_remarks_come_first_and_link_to_the_full_size(page: str) -> None:

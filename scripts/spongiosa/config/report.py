@@ -15,7 +15,14 @@ class ReportSettings(Section):
         24,
         ge=0,
         le=500,
-        description="Review pictures shown as thumbnails, the scans with remarks first; all others are links. "
+        description="Review pictures of scans with remarks (excluded, failed, flagged) that are shown as thumbnails; "
+        "where there are more, the seed decides which. All others are links. [pictures]",
+    )
+    thumbnails_sampled: int = Field(
+        12,
+        ge=0,
+        le=500,
+        description="Review pictures of scans without remarks that are shown as thumbnails, sampled by the seed. "
         "[pictures]",
     )
     thumbnail_width_px: int = Field(320, ge=80, le=1200, description="Width of a thumbnail. [pixels]")
@@ -26,5 +33,5 @@ class ReportSettings(Section):
         2000,
         ge=0,
         le=200_000,
-        description="Patients in the report's table of indices; all of them are in cohort/patients.csv. [patients]",
+        description="Rows of the report's long lists (patients, scans that left); all of them are in cohort/. [rows]",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from spongiosa.outcome import Status
+from spongiosa.outcome import MEANING
 from spongiosa.report import figures, theme
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
 from spongiosa.report.formatting import count_share, mean_sd, median_quartiles, number, whole
@@ -13,19 +13,11 @@ from spongiosa.report.theme import GroupStyle
 from spongiosa.statistics.description import NumericSummary, summarise_numeric
 
 LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5", "L6")
-ELLIPSES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
-#: A level's mean over its slices needs two of the three, as in patients.parquet.
-MINIMUM_SLICES = 2
 #: Acquisition values beyond this many are pooled in the imaging table.
 MOST_VALUES = 8
-SCAN = ["patient_id", "session", "modality"]
+#: Columns of series.parquet that the report reads.
+SERIES_COLUMNS = ("is_chosen", "reason")
 
-#: Columns of measurements.parquet that the report reads; a large cohort need not load the others.
-MEASUREMENT_COLUMNS = (
-    *SCAN,
-    *("level", "region", "side", "variant", "status", "reason", "hu_mean", "vbmd_mean_mg_cm3", "calibration_method"),
-    *("kvp", "kernel", "manufacturer", "slice_thickness_mm", "slice_spacing_mm", "contrast_phase", "localiser"),
-)
 _ACQUISITION = {
     "manufacturer": ("Manufacturer", ""),
     "kvp": ("Tube voltage", " kVp"),
@@ -46,17 +38,8 @@ def main_session(scans: pd.DataFrame) -> str:
     return "preop" if (sessions == "preop").any() else str(sessions.mode().iloc[0])
 
 
-def of_session(measurements: pd.DataFrame, session: str) -> pd.DataFrame:
-    """The CT measurements of one session, default variant."""
-    if measurements.empty:
-        return measurements
-    rows = measurements[(measurements["session"] == session) & (measurements["modality"] == "ct")]
-    return rows[rows["variant"] == "default"]
-
-
-def imaging_table(rows: pd.DataFrame) -> TableExhibit:
-    """How the scans were made: counts per manufacturer, kVp, kernel, slice thickness and so on."""
-    scans = rows.drop_duplicates(SCAN)
+def imaging_table(scans: pd.DataFrame) -> TableExhibit:
+    """How the scans (one row each) were made: counts per manufacturer, kVp, kernel, slice thickness and so on."""
     records: list[dict[str, object]] = []
     for column, (title, unit) in _ACQUISITION.items():
         if column not in scans:
@@ -86,16 +69,28 @@ def imaging_table(rows: pd.DataFrame) -> TableExhibit:
     )
 
 
-def level_means(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient and level: `axial_hu` (mean of its ellipses), `volume_hu` (3D-HU), `vbmd_mg_cm3`."""
-    measured = rows[rows["status"] == Status.OK]
-    ellipses = measured[measured["region"].isin(ELLIPSES) & measured["hu_mean"].notna()]
-    grouped = ellipses.groupby(["patient_id", "level"])["hu_mean"]
-    axial = grouped.mean()[grouped.size() >= MINIMUM_SLICES].rename("axial_hu")
-    volume = measured[measured["region"] == "body_trabecular"].groupby(["patient_id", "level"])["hu_mean"].mean()
-    central = measured[measured["region"] == "body_central"].groupby(["patient_id", "level"])["vbmd_mean_mg_cm3"].mean()
-    joined = pd.concat([axial, volume.rename("volume_hu"), central.rename("vbmd_mg_cm3")], axis=1).reset_index()
-    return joined.astype(dict.fromkeys(("axial_hu", "volume_hu", "vbmd_mg_cm3"), "float64"))
+def series_table(series: pd.DataFrame) -> TableExhibit | None:
+    """Which DICOM series were seen and why they were not measured; None where none was (volumes, a table alone)."""
+    if series.empty:
+        return None
+    words = {reason.value: sentence for reason, sentence in MEANING.items()}
+    reasons = (
+        series["reason"].astype("object").where(series["reason"].notna(), None).map(lambda code: words.get(code, code))
+    )
+    chosen = series["is_chosen"].astype(bool)
+    outcome = reasons.where(reasons.notna(), "Usable, but another series of the scan was preferred.")
+    outcome = outcome.where(~chosen, "Chosen and measured.")
+    counts = outcome.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    frame = pd.DataFrame({"outcome": counts.index, "series": counts.to_numpy()})
+    return TableExhibit(
+        key="series",
+        title="Image series that were seen",
+        frame=frame,
+        printed=pd.DataFrame(
+            {"Outcome": frame["outcome"], "Series n (%)": [count_share(int(n), len(series)) for n in frame["series"]]}
+        ),
+        caption=f"{whole(len(series))} series; why each was chosen or not is in cohort/series.parquet.",
+    )
 
 
 def level_table(means: pd.DataFrame, patients: int) -> TableExhibit:

@@ -11,6 +11,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from spongiosa.report.formatting import whole
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -29,6 +31,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["json_in_page"] = json_in_page
+    made.filters["thousands"] = whole
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -42,16 +43,14 @@ def patient_table(patients: pd.DataFrame, scans: pd.DataFrame, settings: ReportS
         if len(scans):
             cells["Picture"] = Cell("picture", picture_link(str(picture))) if has_picture else Cell("")
         rows.append(cells)
-    left_out = len(patients) - len(listed)
-    notes = (f"{left_out} further patients are in cohort/patients.csv.",) if left_out else ()
-    return view_of_frame(
+    view = view_of_frame(
         "patient-list",
         "Patients and their indices",
         pd.DataFrame(rows),
         "All indices and reasons are in cohort/patients.csv and .parquet.",
-        notes,
         shown=settings.rows_shown,
     )
+    return replace(view, left_out=len(patients) - len(listed), source="../cohort/patients.csv")
 
 
 _OUTCOMES = {"ok": "measured", "excluded": "excluded", "failed": "failed"}
@@ -75,6 +74,8 @@ def exclusion_tables(exclusions: pd.DataFrame, settings: ReportSettings) -> list
     scans, levels = exclusions[~is_level], exclusions[is_level]
     views = []
     if len(scans):
+        left_out = len(scans) - settings.patients_listed
+        scans = scans.head(settings.patients_listed)
         printed = pd.DataFrame(
             {
                 "Patient": scans["patient_id"],
@@ -84,7 +85,8 @@ def exclusion_tables(exclusions: pd.DataFrame, settings: ReportSettings) -> list
                 "What was found": scans["detail"].fillna(""),
             }
         )
-        views.append(view_of_frame("excluded-scans", "Scans that left", printed, shown=settings.rows_shown))
+        view = view_of_frame("excluded-scans", "Scans that left", printed, shown=settings.rows_shown)
+        views.append(replace(view, left_out=max(0, left_out), source="../cohort/exclusions.parquet"))
     if len(levels):
         counted = levels.groupby(["level", "reason"]).size().reset_index(name="Scans")
         rank = {level: position for position, level in enumerate(cohort_tables.LEVELS)}

@@ -15,14 +15,15 @@ from spongiosa.outcome import Status
 from spongiosa.report import cohort_tables, theme
 from spongiosa.report.characteristics import characteristics
 from spongiosa.report.dictionary import index_dictionary
-from spongiosa.report.exhibits import FigureExhibit
+from spongiosa.report.exhibits import FigureExhibit, TableExhibit
 from spongiosa.report.flow import STAGE_TITLES, PatientFlow, patient_flow, patient_outcomes
 from spongiosa.report.formatting import mean_sd, whole
 from spongiosa.report.html import environment, policy_for, template_text
 from spongiosa.report.listings import INDEX_VARIABLES, exclusion_tables, patient_table
+from spongiosa.report.measured import Measured, batches_of, gather
 from spongiosa.report.study_files import WrittenFigure, WrittenStudy, read_study
 from spongiosa.report.tables import TableView, table_view, view_of_frame
-from spongiosa.report.thumbnails import Thumbnail, thumbnails
+from spongiosa.report.thumbnails import choose_pictures, thumbnails
 from spongiosa.report.variables import demographic_variables, dxa_variables, present
 from spongiosa.statistics.description import summarise_numeric
 
@@ -31,11 +32,11 @@ MAIN_INDEX = "ax_l1_l4_hu"
 
 @dataclass(frozen=True)
 class ReportTables:
-    """The tables of cohort/, as they were written."""
+    """The tables of cohort/, as they were written; of `measurements`, the largest, its file may be given instead."""
 
     scans: pd.DataFrame
     series: pd.DataFrame
-    measurements: pd.DataFrame
+    measurements: pd.DataFrame | Path
     patients: pd.DataFrame
     exclusions: pd.DataFrame
 
@@ -86,6 +87,8 @@ def render_report(
     forbids every request and every script but its own.
     """
     flow = patient_flow(tables.scans)
+    session = cohort_tables.main_session(tables.scans)
+    measured = gather(batches_of(tables.measurements), session)
     studies = [_study_view(read_study(folder), settings) for folder in study_folders]
     behaviour, calculation = template_text("behaviour.js"), template_text("calculator.js")
     return (
@@ -94,16 +97,16 @@ def render_report(
         .render(
             title=settings.title,
             headline=_headline(tables.patients, flow, studies),
-            tiles=_tiles(tables, flow),
+            tiles=_tiles(tables, flow, measured),
             flow=flow,
             has_scans=not tables.scans.empty,
             failures=_failures(tables.scans),
-            cohort=_cohort_section(tables, settings),
+            cohort=_cohort_section(tables, measured, session, settings),
             studies=studies,
             patients=patient_table(tables.patients, tables.scans, settings),
-            pictures=_pictures(tables.scans, output_dir, settings),
+            pictures=_pictures(tables.scans, output_dir, settings, provenance.seed),
             exclusions=exclusion_tables(tables.exclusions, settings),
-            methods=_methods(tables),
+            methods=_methods(tables, measured),
             provenance=provenance,
             dictionary=view_of_frame("dictionary", "Columns of cohort/patients.csv", index_dictionary()),
             style=Markup(template_text("style.css")),
@@ -140,21 +143,16 @@ def _headline(patients: pd.DataFrame, flow: PatientFlow, studies: Sequence[Study
     return f"{measured}; mean HU of L1-L4 {mean_sd(summary.mean, summary.sd, 0)} HU (n = {summary.n})."
 
 
-def _tiles(tables: ReportTables, flow: PatientFlow) -> list[tuple[str, str]]:
+def _tiles(tables: ReportTables, flow: PatientFlow, measured: Measured) -> list[tuple[str, str]]:
     if tables.scans.empty:
         return [("Patients", whole(len(tables.patients)))]
-    measured = tables.measurements
-    levels = 0
-    if len(measured):
-        valid = measured[(measured["status"] == Status.OK) & measured["level"].notna()]
-        levels = len(valid.drop_duplicates([*cohort_tables.SCAN, "level"]))
     return [
         ("Patients", whole(flow.in_manifest)),
         ("Measured", whole(flow.measured)),
         ("Excluded", whole(flow.excluded)),
         ("Failed", whole(flow.failed)),
         ("Scans", whole(flow.scans)),
-        ("Vertebrae measured", whole(levels)),
+        ("Vertebrae measured", whole(measured.vertebrae)),
     ]
 
 
@@ -170,50 +168,49 @@ def _failures(scans: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _cohort_section(tables: ReportTables, settings: ReportSettings) -> dict[str, Any]:
-    session = cohort_tables.main_session(tables.scans)
-    rows = cohort_tables.of_session(tables.measurements, session)
+def _cohort_section(tables: ReportTables, measured: Measured, session: str, settings: ReportSettings) -> dict[str, Any]:
     outcomes = patient_outcomes(tables.scans)
     measured_ids = outcomes.loc[outcomes["status"] == Status.OK, "patient_id"]
-    measured = tables.patients
+    patients = tables.patients
     if len(tables.scans):
-        measured = measured[measured["patient_id"].isin(measured_ids)]
+        patients = patients[patients["patient_id"].isin(measured_ids)]
     variables = present(
         [*demographic_variables(), *dxa_variables(("lumbar", "femoral_neck", "total_hip")), *INDEX_VARIABLES],
-        measured,
+        patients,
     )
-    views: list[TableView] = []
-    drawn: list[FigureExhibit | None] = [cohort_tables.age_figure(measured)]
+    exhibits: list[TableExhibit] = []
+    drawn: list[FigureExhibit | None] = [cohort_tables.age_figure(patients)]
     if variables:
-        caption = f"The {len(measured)} measured patients." if len(tables.scans) else f"n = {len(measured)}."
-        views.append(table_view(characteristics("characteristics", "Patients", caption, measured, variables)))
-    if len(rows):
-        means = cohort_tables.level_means(rows)
-        views.append(table_view(cohort_tables.level_table(means, len(measured_ids))))
-        views.append(table_view(cohort_tables.imaging_table(rows), shown=settings.rows_shown * 2))
-        drawn.insert(0, cohort_tables.level_figure(means))
+        caption = f"The {whole(len(patients))} measured patients." if len(tables.scans) else f"n = {len(patients)}."
+        exhibits.append(characteristics("characteristics", "Patients", caption, patients, variables))
+    if len(measured.scans):
+        exhibits.append(cohort_tables.level_table(measured.level_means, len(measured_ids)))
+        exhibits.append(cohort_tables.imaging_table(measured.scans))
+        drawn.insert(0, cohort_tables.level_figure(measured.level_means))
+    seen = cohort_tables.series_table(tables.series)
     figures = [
         _figure_view(figure, theme.svg_text(figure.figure, f"report/{figure.key}"), "cohort-")
         for figure in drawn
         if figure is not None
     ]
+    views = [table_view(exhibit, shown=2 * settings.rows_shown) for exhibit in [*exhibits, *([seen] if seen else [])]]
     return {"session": session, "tables": views, "figures": figures}
 
 
-def _pictures(scans: pd.DataFrame, output_dir: Path, settings: ReportSettings) -> dict[str, Any]:
-    shown: list[Thumbnail] = thumbnails(
-        scans, output_dir, at_most=settings.thumbnails, width_px=settings.thumbnail_width_px
+def _pictures(scans: pd.DataFrame, output_dir: Path, settings: ReportSettings, seed: int) -> dict[str, Any]:
+    choice = choose_pictures(
+        scans, with_remarks=settings.thumbnails, without_remarks=settings.thumbnails_sampled, seed=seed
     )
-    return {"shown": shown, "drawn": int(scans["review_picture"].notna().sum())}
+    shown = thumbnails(scans.loc[list(choice.rows)], output_dir, width_px=settings.thumbnail_width_px)
+    return {"shown": shown, "choice": choice, "seed": seed}
 
 
-def _methods(tables: ReportTables) -> str:
+def _methods(tables: ReportTables, measured: Measured) -> str:
     """How the numbers were measured, from what the rows say about themselves."""
-    rows = tables.measurements
-    if rows.empty:
+    if not measured.localisers:
         return "No scan was measured." if len(tables.scans) else "The patient table was given; no scan was measured."
-    localisers = _listed(rows["localiser"])
-    calibrations = _listed(rows["calibration_method"])
+    localisers = ", ".join(measured.localisers)
+    calibrations = ", ".join(measured.calibrations) or "none"
     calibration = (
         "No calibration was applied, so densities are given in HU only."
         if calibrations == "none"
@@ -226,7 +223,3 @@ def _methods(tables: ReportTables) -> str:
         "of each valid level of L1-L4, every slice with one weight; 3D-HU is the mean of the whole trabecular volume "
         f"of the body. {calibration} A value that could not be measured is missing, with its reason, never replaced."
     )
-
-
-def _listed(values: pd.Series) -> str:
-    return ", ".join(sorted(values.dropna().astype(str).unique())) or "none"

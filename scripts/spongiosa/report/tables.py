@@ -33,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableView:
-    """A table ready for the template; rows beyond `shown` are folded away at first."""
+    """A table ready for the template; rows beyond `shown` are folded away at first.
+
+    `left_out` counts rows that the page does not hold; they are in the file `source` (relative to the page).
+    """
 
     key: str
     title: str
@@ -42,6 +45,8 @@ class TableView:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     shown: int
+    left_out: int = 0
+    source: str = ""
 
     @property
     def is_long(self) -> bool:
