@@ -70,7 +70,7 @@ class ContrastPhase:
     vena_cava_hu: float | None = None
     kidney_hu: float | None = None
     header_says_agent: bool | None = None
-    probabilities: Mapping[str, float] = field(default_factory=dict)
+    probabilities: Mapping[Phase, float] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
 
 

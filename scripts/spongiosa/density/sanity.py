@@ -1,4 +1,4 @@
-"""Whether the values of a CT are Hounsfield units: water at 0, air at -1000, nothing cut off, padding out of the way."""
+"""Whether the values of a CT are Hounsfield units: water at 0, air at -1000, nothing cut off, harmless padding."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def _refuse_clipped(values: NDArray[Any]) -> None:
 
 def _cut_below(lowest: int, share: float) -> str:
     return (
-        f"No value is below {lowest} HU, which {100 * share:.1f} % of the voxels have: what was darker, fat or air, was "
-        "cut off."
+        f"No value is below {lowest} HU, which {100 * share:.1f} % of the voxels have: what was darker, fat or air, "
+        "was cut off."
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from spongiosa.regions.spine_in_slices import SpineInSlices
 from spongiosa.regions.tissue_grid import Mask, TissueGrid
 from spongiosa.regions.trunk_outline import TrunkOutline
-from spongiosa.regions.vessels import SpineInSlices
 
 #: Where kidneys lie: to either side of the spine's middle and behind the front of its bodies.  [mm]
 SIDE_MM, BEHIND_MM = (38.0, 105.0), (-25.0, 60.0)
@@ -31,17 +31,13 @@ def brightest_parenchyma(grid: TissueGrid, trunk: TrunkOutline, spine: SpineInSl
     Only above the body of L5, below which the iliac wings lie in the same place.  Without contrast medium that is any
     organ or the psoas, 30 to 60 HU; with it, the kidney outshines them all.
     """
-    _, dy, dx = grid.spacing_mm
-    side = np.abs(np.arange(grid.hu.shape[2])[None, :] - spine.column[:, None]) * dx
-    behind = (np.arange(grid.hu.shape[1])[None, :] - spine.front_row[:, None]) * dy
-    near = ((side >= SIDE_MM[0]) & (side <= SIDE_MM[1]))[:, None, :] & (
-        (behind >= BEHIND_MM[0]) & (behind <= BEHIND_MM[1])
-    )[:, :, None]
+    near = spine.beside(grid, SIDE_MM, BEHIND_MM)
     soft = trunk.inside & (grid.smooth_hu > PARENCHYMA_HU[0]) & (grid.smooth_hu < PARENCHYMA_HU[1])
     core = near & (grid.depth_mm(soft) > CORE_MM) & (grid.vertebrae == 0)
     core &= spine.is_above_fork[:, None, None]
     if not core.any():
-        return core
+        return np.zeros_like(trunk.inside)
     sizes = tuple(SMOOTH_MM / size for size in grid.spacing_mm)
     quiet = ndimage.gaussian_filter(np.clip(grid.hu, *PARENCHYMA_HU), sizes)
-    return np.asarray(core & (quiet >= np.quantile(quiet[core], 1.0 - BRIGHTEST_SHARE)), dtype=bool)
+    least = float(np.quantile(quiet[core], 1.0 - BRIGHTEST_SHARE))
+    return np.asarray(core & (quiet >= least), dtype=np.bool_)

@@ -145,7 +145,7 @@ def _block_middles(labels: NDArray[Any], factors: tuple[int, ...]) -> NDArray[An
 
 
 def _is_image(hu: NDArray[Any], factors: tuple[int, ...]) -> Mask:
-    """Blocks that hold no padding: no part of a patch of 3 x 3 pixels of one value that reaches from a corner.
+    """Blocks that hold no padding: patches of 3 x 3 pixels and more that have the value of a corner of the slice.
 
     Measured air is never constant, unless the scanner cut it off at the end of its scale, and then it is of no use.
     """
@@ -156,7 +156,9 @@ def _is_image(hu: NDArray[Any], factors: tuple[int, ...]) -> Mask:
         corners = {int(section[row, column]) for row in (0, -1) for column in (0, -1)}
         padding = np.zeros(section.shape, dtype=bool)
         for value in corners:
-            padding |= ndimage.binary_opening(section == value, structure=np.ones((3, 3), dtype=bool))
+            same = section == value
+            constant = ndimage.binary_opening(same, structure=np.ones((3, 3), dtype=bool))
+            padding |= ndimage.binary_propagation(constant, mask=same)
         whole = padding[: counts[1] * factors[1], : counts[2] * factors[2]]
         is_image[k] = ~whole.reshape(counts[1], factors[1], counts[2], factors[2]).any(axis=(1, 3))
     return is_image

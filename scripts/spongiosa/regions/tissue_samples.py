@@ -26,6 +26,9 @@ PEAK_ROUNDS = 20
 #: From the median absolute deviation to the standard deviation of a normal distribution.
 MAD_TO_SD = 1.4826
 
+#: Values within so many SD are the bulk, whose SD is this share of a whole normal distribution's.
+BULK_SD, BULK_SD_SHARE = 3.0, 0.98659
+
 
 @dataclass(frozen=True)
 class TissueSample:
@@ -77,5 +80,10 @@ def sample_tissue(hu: NDArray[np.number]) -> TissueSample:
 
 
 def robust_sd(values: FloatArray) -> float:
-    """SD of the bulk of the values, from the median absolute deviation."""
-    return MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))
+    """SD of the bulk: of what lies within three robust SD of the median, made up for the tails that are cut.
+
+    The median absolute deviation alone is a whole number of HU, too coarse for quiet scans.
+    """
+    away = np.abs(values - np.median(values))
+    bulk = values[away <= max(BULK_SD * MAD_TO_SD * float(np.median(away)), 1.0)]
+    return float(bulk.std() / BULK_SD_SHARE)

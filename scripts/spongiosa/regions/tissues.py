@@ -14,10 +14,11 @@ from spongiosa.outcome import Reason
 from spongiosa.regions.body import require_one_grid
 from spongiosa.regions.compact_bone import compact_bone
 from spongiosa.regions.parenchyma import brightest_parenchyma
+from spongiosa.regions.spine_in_slices import SpineInSlices
 from spongiosa.regions.tissue_grid import Mask, TissueGrid
 from spongiosa.regions.tissue_samples import TISSUES, TissueRegion, TissueSample, sample_tissue
 from spongiosa.regions.trunk_outline import TrunkOutline, air_beside, find_trunk
-from spongiosa.regions.vessels import SpineInSlices, find_great_vessels
+from spongiosa.regions.vessels import find_great_vessels
 from spongiosa.volume import Volume
 
 #: Smallest volume of each tissue.  [mm3]
@@ -40,8 +41,11 @@ MUSCLE_CORE_MM = 2.6
 ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM = (12.0, 60.0), (55.0, 110.0)
 PSOAS_SIDE_MM, PSOAS_BEHIND_MM = (24.0, 62.0), (8.0, 45.0)
 
-#: Blocks this near the peak of the histogram are muscle without visible fat.  [HU]
-MUSCLE_PEAK_HU = 15.0
+#: Blocks this near the peak of the histogram are muscle without visible fat, or fat without strands.  [HU]
+PEAK_HU = 15.0
+
+#: Bins of that histogram, and its smoothing in bins (SD of the Gaussian).  [HU]
+BIN_HU, BIN_SMOOTHING = 3.0, 1.5
 
 #: Distance of muscle and fat from bone.  [mm]
 FROM_BONE_MM = 5.0
@@ -108,14 +112,13 @@ class TissueSearch:
 
     def found(self, vertebrae: Volume, foreign_labels: Sequence[int]) -> ScanTissues:
         """The tissues in the order of `TISSUES`; compact bone is not taken from `foreign_labels`."""
-        vessel = self.aorta or self.vena_cava
-        nothing = np.zeros_like(self.grid.is_image)
+        blood = self._blood()
         masks = {
             "air": (air_beside(self.grid, self.trunk), "No free air beside the skin is in view."),
             "fat": (self.fat(), "No layer of fat is in view."),
             "muscle": (self.muscle(), "No muscle beside the spine is in view."),
             "blood": (
-                nothing if vessel is None else vessel.core(self.grid),
+                blood,
                 "Neither aorta nor vena cava was recognised in front of the spine.",
             ),
         }
@@ -127,6 +130,13 @@ class TissueSearch:
         if kidney.sum() * self.grid.voxel_mm3 >= SMALLEST_MM3["kidney"]:
             samples["kidney"] = self._sample(kidney)
         return ScanTissues({name: regions[name] for name in TISSUES}, samples)
+
+    def _blood(self) -> Mask:
+        """The core of the aorta, or of the vena cava where too little of an aorta is seen."""
+        masks = [vessel.core(self.grid) for vessel in (self.aorta, self.vena_cava) if vessel is not None]
+        enough = SMALLEST_MM3["blood"] / self.grid.voxel_mm3
+        nothing = np.zeros_like(self.grid.is_image)
+        return next((mask for mask in masks if mask.sum() >= enough), nothing)
 
     def _sample(self, mask: Mask) -> TissueSample:
         return sample_tissue(self.grid.voxel_hu(self.grid.weights(mask)))
@@ -153,44 +163,41 @@ class TissueSearch:
         rows = np.arange(grid.hu.shape[1])
         behind = layer & (rows[None, :, None] > self.spine.front_row[:, None, None])
         enough = SMALLEST_MM3["fat"] / grid.voxel_mm3
-        for choice in (behind, layer, core):
-            if choice.sum() >= enough:
-                return np.asarray(choice)
-        return core
+        chosen = next((choice for choice in (behind, layer) if choice.sum() >= enough), core)
+        return self._near_peak(chosen, FAT_HU, -1)
 
     def muscle(self) -> Mask:
         grid, trunk = self.grid, self.trunk
-        _, dy, dx = grid.spacing_mm
-        side = np.abs(np.arange(grid.hu.shape[2])[None, :] - self.spine.column[:, None]) * dx
-        behind = (np.arange(grid.hu.shape[1])[None, :] - self.spine.front_row[:, None]) * dy
-        near = np.zeros(grid.hu.shape, dtype=bool)
-        for across, along in ((ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM), (PSOAS_SIDE_MM, PSOAS_BEHIND_MM)):
-            near |= ((side >= across[0]) & (side <= across[1]))[:, None, :] & (
-                (behind >= along[0]) & (behind <= along[1])
-            )[:, :, None]
+        erector = self.spine.beside(grid, ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM)
+        psoas = self.spine.beside(grid, PSOAS_SIDE_MM, PSOAS_BEHIND_MM)
+        # beside thoracic bodies, liver and spleen lie where the psoas is further down
+        near = erector | (psoas & self.spine.is_lumbar[:, None, None])
         bone = (grid.vertebrae > 0) | (grid.smooth_hu > 200.0)
         muscle = (grid.smooth_hu > MUSCLE_HU[0]) & (grid.smooth_hu < MUSCLE_HU[1]) & trunk.inside & ~bone
         core = near & (grid.depth_mm(muscle) > MUSCLE_CORE_MM) & (grid.depth_mm(~bone) > FROM_BONE_MM)
+        return self._near_peak(core, MUSCLE_HU, +1)
+
+    def _near_peak(self, core: Mask, range_hu: tuple[float, float], outermost: int) -> Mask:
+        """The blocks of `core` near the outermost high peak of their histogram (`purest_peak`)."""
         if not core.any():
             return core
-        peak = _upper_peak(grid.smooth_hu[core])
-        return np.asarray(core & (np.abs(grid.smooth_hu - peak) < MUSCLE_PEAK_HU))
+        peak = purest_peak(self.grid.smooth_hu[core], range_hu, outermost)
+        return np.asarray(core & (np.abs(self.grid.smooth_hu - peak) < PEAK_HU))
 
 
-def _upper_peak(hu: NDArray[np.float32]) -> float:
-    """The highest peak of the histogram that holds at least half as many blocks as the largest.  [HU]
+def purest_peak(hu: NDArray[np.float32], range_hu: tuple[float, float], outermost: int) -> float:
+    """The outermost peak of the histogram that is at least half as high as the highest.  [HU]
 
-    Fat between the fibres makes muscle darker, never brighter: its own peak is the upper one.
+    `outermost` is +1 for muscle, which the fat between its fibres makes darker and never brighter, and -1 for fat,
+    which strands of connective tissue make brighter and never darker.
     """
-    counts, edges = np.histogram(hu, bins=np.arange(MUSCLE_HU[0], MUSCLE_HU[1] + 3.0, 3.0))
-    smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), 1.5)
-    peaks = [
-        k
-        for k in range(len(smooth))
-        if smooth[k] >= smooth[max(k - 1, 0)] and smooth[k] >= smooth[min(k + 1, len(smooth) - 1)]
-    ]
-    high = [k for k in peaks if smooth[k] >= 0.5 * smooth.max()]
-    return float((edges[high[-1]] + edges[high[-1] + 1]) / 2.0)
+    counts, edges = np.histogram(hu, bins=np.arange(range_hu[0], range_hu[1] + BIN_HU, BIN_HU))
+    smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), BIN_SMOOTHING)
+    padded = np.pad(smooth, 1, constant_values=-1.0)
+    is_peak = (smooth >= padded[:-2]) & (smooth >= padded[2:]) & (smooth >= 0.5 * smooth.max())
+    peaks = np.flatnonzero(is_peak)
+    chosen = peaks[-1] if outermost > 0 else peaks[0]
+    return float((edges[chosen] + edges[chosen + 1]) / 2.0)
 
 
 def _thinned(mask: Mask, every: int) -> Mask:

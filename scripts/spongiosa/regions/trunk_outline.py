@@ -19,8 +19,8 @@ THINNEST_MM = 5.0
 #: Air is taken at this distance from skin and anything solid: beyond the blur, and near enough to share the scatter.
 AIR_NEAREST_MM, AIR_FARTHEST_MM = 6.0, 45.0
 
-#: Foam of tables and pads lies above this.  [HU]
-AIR_HIGHEST_HU = -950.0
+#: Foam of tables and pads lies above this; noise of single blocks must not decide.  [HU]
+AIR_HIGHEST_HU = -945.0
 
 #: Air is taken this far in front of the back, which lies on the table.  [mm]
 ABOVE_THE_BACK_MM = 15.0
@@ -53,7 +53,7 @@ def air_beside(grid: TissueGrid, trunk: TrunkOutline) -> Mask:
     thick = (grid.hu > SOLID_HU) & grid.is_image | trunk.inside
     away = grid.depth_mm(~thick)
     from_skin = grid.depth_mm(outside)
-    air = outside & grid.is_image & (grid.hu < AIR_HIGHEST_HU)
+    air = outside & grid.is_image & (grid.smooth_hu < AIR_HIGHEST_HU)
     air &= (away >= AIR_NEAREST_MM) & (from_skin <= AIR_FARTHEST_MM) & np.isfinite(from_skin)
     rows = np.flatnonzero(trunk.inside.any(axis=(0, 2)))
     if rows.size:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spongiosa.anatomy.levels import Level
+from spongiosa.regions.spine_in_slices import SpineInSlices
 from spongiosa.regions.tissue_grid import Mask, TissueGrid
 from spongiosa.volume import FloatArray
 
@@ -19,11 +18,12 @@ RADII_MM = (6.0, 7.0, 8.0, 9.0, 10.5, 12.0, 14.0)
 #: Where the vessels may lie from the front of the body in the midline: to the patient's left and in front.  [mm]
 LEFT_MM, FRONT_MM = (-38.0, 32.0), (0.0, 42.0)
 
+#: Usual distance of a vessel's centre in front of the body, and how fast it becomes less likely beyond: loops of bowel
+#: lie there.  [mm]
+USUAL_FRONT_MM, FRONT_SPREAD_MM = 18.0, 15.0
+
 #: A vessel that is seen alone is the vena cava when it runs further right of the middle than this.  [mm]
 ALONE_RIGHT_MM = 5.0
-
-#: The vessels fork in front of this vertebra or the next, so that nothing below its body is looked at.
-LOWEST_LEVEL = Level.L4
 
 #: HU of blood, from anaemia to the arterial phase; the wall's calcium and bone lie outside.
 BLOOD_HU = (10.0, 700.0)
@@ -37,7 +37,7 @@ EDGE_HU = 25.0
 #: The middle of a section must be even: SD over what the noise explains.  [HU]
 EVEN_HU = 14.0
 
-#: Score of a section (share of its edge that is there, 0-1) from which it counts as seen.
+#: Score of a section (share of its edge that is there, evenness and place, 0-1) from which it counts as seen.
 SEEN_SCORE = 0.5
 
 #: Fewest slices, by height of the tube, in which a vessel has to be seen.  [mm]
@@ -78,40 +78,6 @@ class Vessel:
             )
             mask[k] = away <= share * self.radii_mm[k]
         return mask
-
-
-@dataclass(frozen=True)
-class SpineInSlices:
-    """Front and middle of the vertebral column in each slice of the grid, in blocks: interpolated over the discs."""
-
-    front_row: FloatArray
-    column: FloatArray
-    is_above_fork: Mask
-
-    @classmethod
-    def of(cls, grid: TissueGrid) -> SpineInSlices:
-        """From the labels of the bodies.  Raises `ValueError` when there are none."""
-        heights = np.flatnonzero((grid.bodies > 0).any(axis=(1, 2)))
-        if heights.size == 0:
-            raise ValueError("no vertebral body is marked")
-        fronts, columns = [], []
-        for k in heights:
-            rows, cols = np.nonzero(grid.bodies[k])
-            fronts.append(np.percentile(rows, 2))
-            columns.append(cols.mean())
-        every = np.arange(grid.bodies.shape[0])
-        below = [k for k in heights if _is_below_fork(grid.bodies[k])]
-        fork = max(below) if below else -1
-        smooth = max(1.0, 8.0 / grid.spacing_mm[0])
-        front, column = (np.interp(every, heights, values) for values in (fronts, columns))
-        front, column = (ndimage.gaussian_filter1d(values, smooth, mode="nearest") for values in (front, column))
-        return cls(front, column, every > fork)
-
-
-def _is_below_fork(bodies: NDArray[Any]) -> bool:
-    """Whether a slice shows a numbered body below `LOWEST_LEVEL`."""
-    labels = np.unique(bodies[bodies > 0])
-    return bool(((labels > LOWEST_LEVEL) & (labels <= Level.S1)).any())
 
 
 def find_great_vessels(grid: TissueGrid, spine: SpineInSlices) -> tuple[Vessel | None, Vessel | None]:
@@ -204,6 +170,8 @@ def _candidates(grid: TissueGrid, k: int, spine: SpineInSlices, neighbour: Vesse
     centre_rows, centre_columns = centre_rows[is_blood], centre_columns[is_blood]
     if centre_rows.size == 0:
         return np.empty((0, 4))
+    beyond_mm = np.maximum(middle_row - centre_rows * dy - USUAL_FRONT_MM, 0.0)
+    nearness = np.exp(-0.5 * (beyond_mm / FRONT_SPREAD_MM) ** 2)
     found = []
     angles = np.linspace(0.0, 2.0 * np.pi, RAYS, endpoint=False)
     ray = np.stack([np.sin(angles), np.cos(angles)])
@@ -215,9 +183,11 @@ def _candidates(grid: TissueGrid, k: int, spine: SpineInSlices, neighbour: Vesse
         reach_rows, reach_columns = radius / dy, radius / dx
         is_whole = (centre_rows >= reach_rows) & (centre_rows <= hu.shape[0] - 1 - reach_rows)
         is_whole &= (centre_columns >= reach_columns) & (centre_columns <= hu.shape[1] - 1 - reach_columns)
-        kept = (score > 0.3) & is_whole
+        kept = (score * nearness > 0.3) & is_whole
         size = np.full(int(kept.sum()), radius)
-        found.append(np.column_stack([centre_rows[kept] * dy, centre_columns[kept] * dx, size, score[kept]]))
+        found.append(
+            np.column_stack([centre_rows[kept] * dy, centre_columns[kept] * dx, size, (score * nearness)[kept]])
+        )
     every = np.concatenate(found)
     return np.asarray(every[np.argsort(-every[:, 3], kind="stable")[:CANDIDATES]])
 
