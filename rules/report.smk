@@ -1,3 +1,26 @@
+from spongiosa.studies.needs import NEEDS
+
+
+wildcard_constraints:
+    part=r"\w+",
+
+
+def study_tables(names):
+    """The tables beside the patients that a study reads, as far as the configuration gives them."""
+    given = {"readers": CONFIGURATION.readers.table, "screws": CONFIGURATION.clinical.screws}
+    return {name: results(f"cohort/{name}.parquet") for name in names if given[name] is not None}
+
+
+def study_settings(study, ignored=()):
+    """The settings of a study without those that a fit does not read."""
+    return {key: value for key, value in section(f"studies.{study}")[study].items() if key not in ignored}
+
+
+def chosen_thresholds(names):
+    """The thresholds of these names."""
+    return {name: section("thresholds")["thresholds"][name] for name in names}
+
+
 rule draw_review:
     input:
         scans=results("units/{unit}/mask_regions.parquet"),
@@ -23,9 +46,40 @@ rule draw_review:
         "../scripts/draw_review.py"
 
 
+# A fit knows the thresholds that it reads and no other, so that another one does not refit it.
+rule fit_study:
+    input:
+        unpack(lambda wildcards: study_tables(NEEDS[wildcards.study].fits[wildcards.part].tables)),
+        patients=results("cohort/patients.parquet"),
+    output:
+        fit=results("studies/{study}/fits/{part}.json"),
+    log:
+        logs("fit_study/{study}_{part}.log"),
+    benchmark:
+        benchmarks("fit_study/{study}_{part}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("analyse_study"),
+    params:
+        settings=lambda wildcards: study_settings(wildcards.study, NEEDS[wildcards.study].fits[wildcards.part].ignores),
+        thresholds=lambda wildcards: chosen_thresholds(NEEDS[wildcards.study].fits[wildcards.part].thresholds),
+        code=lambda wildcards: code_hash("fit_study", f"spongiosa.studies.{wildcards.study}"),
+        seed=CONFIGURATION.seed,
+    message:
+        "Fitting {wildcards.part} of the study {wildcards.study}"
+    script:
+        "../scripts/fit_study.py"
+
+
 rule analyse_study:
     input:
+        unpack(lambda wildcards: study_tables(NEEDS[wildcards.study].tables)),
         patients=results("cohort/patients.parquet"),
+        fits=lambda wildcards: [
+            results(f"studies/{wildcards.study}/fits/{part}.json") for part in NEEDS[wildcards.study].fits
+        ],
     output:
         audit=results("studies/{study}/audit.json"),
     log:
@@ -38,7 +92,8 @@ rule analyse_study:
     resources:
         mem_mb=memory_for("analyse_study"),
     params:
-        settings=lambda wildcards: section("thresholds", f"studies.{wildcards.study}"),
+        settings=lambda wildcards: study_settings(wildcards.study),
+        thresholds=lambda wildcards: chosen_thresholds(NEEDS[wildcards.study].thresholds),
         code=lambda wildcards: code_hash("analyse_study", f"spongiosa.studies.{wildcards.study}"),
         seed=CONFIGURATION.seed,
     message:

@@ -71,7 +71,7 @@ def _reliability(key: str, title: str, tables: Sequence[RaterTable], confidence:
     for table in tables:
         ratings = table.ratings.to_numpy(dtype=float)
         found, reason = attempt(intraclass_correlations, ratings, confidence=confidence)
-        precision, _ = attempt(repeatability, ratings, confidence=confidence)
+        precision, no_precision = attempt(repeatability, ratings, confidence=confidence)
         record: dict[str, object] = {**_identity(table), "raters": ratings.shape[1], "reason": reason}
         cells = {**_names(table), "n": whole(len(ratings))}
         for form, label in (("a_1", "ICC(A,1)"), ("a_k", "ICC(A,k)"), ("c_1", "ICC(C,1)")):
@@ -83,8 +83,12 @@ def _reliability(key: str, title: str, tables: Sequence[RaterTable], confidence:
             )
         record["within_subject_sd"] = precision.within_subject_sd if precision else math.nan
         record["rms_cv_percent"] = precision.rms_cv_percent if precision else math.nan
-        cells[f"Within-subject SD [{table.target.unit}]"] = number(precision.within_subject_sd) if precision else ""
-        cells["RMS-CV [%]"] = number(precision.rms_cv_percent) if precision else ""
+        spread = f"Within-subject SD [{table.target.unit}]"
+        cells[spread] = number(precision.within_subject_sd) if precision else footnotes.gap(no_precision)
+        no_precision = no_precision or (precision.reason if precision else "")
+        is_known = precision is not None and not precision.reason
+        variation = number(precision.rms_cv_percent) if precision else ""
+        cells["RMS-CV [%]"] = variation if is_known else footnotes.gap(no_precision)
         records.append(record)
         printed.append(cells)
     return TableExhibit(

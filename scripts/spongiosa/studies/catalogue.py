@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import pandas as pd
-
-from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.studies import (
     hu_dxa_concordance,
     new_fracture_3d_hu,
@@ -18,8 +14,8 @@ from spongiosa.studies import (
 )
 from spongiosa.studies.result import StudyResult
 
-#: A study: patient table, its own settings, thresholds, seed -> result.
-Analysis = Callable[[pd.DataFrame, Any, ThresholdsSettings, int], StudyResult]
+#: A study: patient table, its own settings, thresholds, seed, and by name the tables of `needs` -> result.
+Analysis = Callable[..., StudyResult]
 
 STUDIES: dict[str, Analysis] = {
     "hu_dxa_concordance": hu_dxa_concordance.analyse,

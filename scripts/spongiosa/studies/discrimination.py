@@ -13,7 +13,7 @@ from spongiosa.report.exhibits import FigureExhibit, Footnotes, TableExhibit
 from spongiosa.report.formatting import estimate_interval, interval, number, p_value
 from spongiosa.statistics.cutoff import CutOff, RocBootstrap, bootstrap_roc, youden
 from spongiosa.statistics.roc import Auc, Direction, auc_delong, auc_spss, roc_curve
-from spongiosa.studies.result import attempt
+from spongiosa.studies.result import attempt, record_where
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,13 @@ def draw_roc(
     """The curves of `roc_points` with the AUC, interval and cut-off of `roc_table`'s frame, or why there is none."""
     lines: list[figures.RocLine] = []
     reasons: list[str] = []
-    found = areas.set_index("marker")
     for marker in markers:
         curve = points[points["marker"] == marker.column]
         reason = str(curve["reason"].iloc[0])
         if reason:
             reasons.append(f"{marker.label}: {reason}")
             continue
-        row = {str(name): value for name, value in found.loc[marker.column].items()}
+        row = record_where(areas, "marker", marker.column)
         text = estimate_interval(row["auc_estimate"], row["auc_ci_low"], row["auc_ci_high"])
         has_cut = not math.isnan(row["cut_off_midpoint"])
         sign = "≤" if marker.direction == "low" else "≥"

@@ -19,7 +19,7 @@ from spongiosa.statistics.comparison import levene
 from spongiosa.studies.baseline import compare_numbers
 from spongiosa.studies.flow_table import patient_names
 from spongiosa.studies.hu_dxa_groups import GROUP_STYLES, GROUPS, REFERENCE_GROUP, ConcordanceCohort
-from spongiosa.studies.result import attempt
+from spongiosa.studies.result import attempt, record_where
 
 SEX_STYLES = {
     "female": GroupStyle("Female", theme.PURPLE, "o"),
@@ -43,12 +43,11 @@ def scatter_figure(
     if frame.empty:
         return None, NOBODY
     outcomes = {"low_t_score": "Lowest T-score"} | {f"t_score_{s}": f"{SITE_LABELS[s]} T-score" for s in cohort.sites}
-    fitted = lines.set_index("outcome")
     panels = []
     for column, label in outcomes.items():
         known = frame[frame[column].notna()]
         x, y = known["index_hu"].to_numpy(dtype=float), known[column].to_numpy(dtype=float)
-        line = fitted.loc[column]
+        line = record_where(lines, "outcome", column)
         intercept, slope = float(line["intercept"]), float(line["slope"])
         r, rho = float(line["pearson_estimate"]), float(line["spearman_estimate"])
         is_known = not (math.isnan(r) or math.isnan(rho))
@@ -121,7 +120,7 @@ def residual_figure(cohort: ConcordanceCohort, lines: pd.DataFrame, values: Mapp
     """F4: residuals of the line of Table 6 (`lines`) that predicts the lowest T-score from HU."""
     if values["line_reason"]:
         return None, str(values["line_reason"])
-    line = lines.set_index("outcome").loc["low_t_score"]
+    line = record_where(lines, "outcome", "low_t_score")
     fitted = float(line["intercept"]) + float(line["slope"]) * cohort.frame["index_hu"].to_numpy(dtype=float)
     residuals = cohort.frame["low_t_score"].to_numpy(dtype=float) - fitted
     residual_sd, shapiro = (

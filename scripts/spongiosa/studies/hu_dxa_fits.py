@@ -17,7 +17,7 @@ from spongiosa.studies.agreement import agreement
 from spongiosa.studies.audit import roc_checks
 from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_points, roc_table
-from spongiosa.studies.fit import Fit, FitThresholds
+from spongiosa.studies.fit import Fit, FitFunction, FitThresholds
 from spongiosa.studies.hu_dxa_groups import analysed_patients
 from spongiosa.studies.readings import Target
 from spongiosa.studies.result import attempt
@@ -82,7 +82,7 @@ def fit_discrimination(
     )
 
 
-FITS = {"association": fit_association, "discrimination": fit_discrimination}
+FITS: dict[str, FitFunction] = {"association": fit_association, "discrimination": fit_discrimination}
 
 
 def markers(frame: pd.DataFrame, settings: HuDxaConcordanceSettings) -> list[Marker]:

@@ -96,7 +96,7 @@ def sensitivity_table(
         [_indices_row(label, row.indices, footnotes) for label, row in zip(labels, rows, strict=True)]
     )
     events = int(frame["is_dxa_positive"].sum())
-    area = estimate_interval(*(float(curve[f"auc_{name}"]) for name in ("estimate", "ci_low", "ci_high")))
+    area = estimate_interval(float(curve["auc_estimate"]), float(curve["auc_ci_low"]), float(curve["auc_ci_high"]))
     area_text = "" if math.isnan(curve["auc_estimate"]) else f" AUC {area}."
     return TableExhibit(
         key="t3_threshold_sensitivity",
@@ -196,6 +196,10 @@ def _agreement(part: pd.DataFrame, hu_cut_off: float, confidence: float) -> Accu
     return accuracy_indices(confusion(positive, part["is_dxa_positive"]), confidence=confidence)
 
 
+def _of_classes(part: pd.DataFrame, confidence: float) -> AccuracyIndices:
+    return accuracy_indices(confusion(part["is_hu_positive"], part["is_dxa_positive"]), confidence=confidence)
+
+
 def _zone_counts(frame: pd.DataFrame, inside: pd.Series) -> tuple[int, int]:
     return int((inside & ~frame["is_concordant"]).sum()), int(inside.sum())
 
@@ -250,11 +254,7 @@ def concordance_of_strata(
     for stratum in strata_of(frame):
         part = frame[stratum.members]
         agreeing = int(part["is_concordant"].sum())
-        indices, reason = attempt(
-            lambda part=part: accuracy_indices(
-                confusion(part["is_hu_positive"], part["is_dxa_positive"]), confidence=confidence
-            )
-        )
+        indices, reason = attempt(_of_classes, part, confidence)
         kappa = indices.kappa if indices else None
         numbers: dict[str, object] = {
             "concordant": agreeing,

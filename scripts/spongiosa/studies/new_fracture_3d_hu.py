@@ -5,11 +5,10 @@ Tables and figures follow the study of postmenopausal women with a painful osteo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from spongiosa.anatomy.levels import L1_TO_L4
 from spongiosa.config.studies import NewFractureSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.report import figures, theme
@@ -23,11 +22,16 @@ from spongiosa.statistics.cutoff import youden
 from spongiosa.statistics.linear import linear_regression
 from spongiosa.statistics.selection import Selection, SelectionRule, select_model
 from spongiosa.statistics.terms import Linear
+from spongiosa.studies import agreement, strata
 from spongiosa.studies.auc_comparison import auc_comparison_table
+from spongiosa.studies.audit import counts_of_tables, missing_values, roc_checks
 from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, areas_in_words, roc_figure, roc_table
+from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
+from spongiosa.studies.levels_used import levels_table
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
+from spongiosa.studies.readings import Target
 from spongiosa.studies.regression_tables import selection_table
 from spongiosa.studies.result import StudyResult, attempt
 
@@ -35,6 +39,11 @@ NAME = "new_fracture_3d_hu"
 TITLE = "3D-HU and new vertebral fractures"
 OUTCOME = "new_fracture"
 MARKERS = (Marker("hu_3d_l1_l4", "3D-HU", "HU", "low"), Marker("ax_l1_l4_hu", "HU", "HU", "low"))
+_L1_L4 = tuple(level.name for level in L1_TO_L4)
+TARGETS = (
+    Target("hu_3d_l1_l4", "3D-HU", "HU", "hu_mean", ("body_trabecular",), _L1_L4),
+    Target("ax_l1_l4_hu", "HU", "HU", "hu_mean", ("ellipse_superior", "ellipse_mid", "ellipse_inferior"), _L1_L4),
+)
 GROUPS = {
     "event": GroupStyle("New fracture", theme.VERMILLION, "s"),
     "none": GroupStyle("No new fracture", theme.BLUE, "o"),
@@ -53,9 +62,17 @@ LABELS = {
 
 
 def analyse(
-    patients: pd.DataFrame, settings: NewFractureSettings, _thresholds: ThresholdsSettings, seed: int
+    patients: pd.DataFrame,
+    settings: NewFractureSettings,
+    _thresholds: ThresholdsSettings,
+    seed: int,
+    *,
+    readers: pd.DataFrame | None = None,
 ) -> StudyResult:
-    """The whole study from the patient table; patients with 3D-HU, HU and a known outcome are analysed."""
+    """The whole study from the patient table; patients with 3D-HU, HU and a known outcome are analysed.
+
+    No threshold of the configuration enters the study.
+    """
     frame = patients.reset_index(drop=True)
     criteria = [criterion for marker in MARKERS for criterion in without_index(frame, marker.column)]
     criteria.append(("no_outcome", numbers(frame, OUTCOME).isna(), "new fracture not known."))
@@ -101,7 +118,17 @@ def analyse(
                 confidence=settings.confidence,
             )
         )  # fmt: skip
+    tables += levels_table(frame, [marker.column for marker in MARKERS])
+    tables += strata.strata_table(
+        "t8_strata", "Table 8. Discrimination by scanner and site", frame, event, MARKERS, "New fracture",
+        confidence=settings.confidence,
+    )  # fmt: skip
+    read = agreement.agreement(
+        readers, TARGETS, frame["patient_id"].tolist(), "t9", "9", confidence=settings.confidence
+    )
+    tables += read.tables if read else ()
     drawn = {
+        "Flow of patients": flow_figure(flow, {s.label: int((frame["group"] == g).sum()) for g, s in GROUPS.items()}),
         "HU and T-score": (_scatter_figure(frame) if has_t_score else None, "No T-score is given."),
         "ROC curves": roc_figure(
             "f2_roc", "Figure 2. ROC curves for new fractures", "Low HU means the event. Points: Youden cut-offs.",
@@ -109,6 +136,8 @@ def analyse(
         ),
         "HU by outcome": (_box_figure(frame), ""),
     }  # fmt: skip
+    if read is not None:
+        drawn["Readers"] = agreement.agreement_figure("f4_readers", "Figure 4. Readers and workflow", read.pairs)
     return StudyResult(
         name=NAME,
         title=TITLE,
@@ -117,7 +146,19 @@ def analyse(
         tables=tuple(tables),
         figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
         omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
-        audit=_audit(frame, flow, event, selection, settings, seed),
+        audit={
+            "analysed": len(frame),
+            "events": int(event.sum()),
+            "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
+            "direction": "low HU means a new fracture; fixed beforehand",
+            "selection_rule": selection.rule if selection else None,
+            "entered": list(selection.entered) if selection else [],
+            "roc": roc_checks(frame, event, MARKERS),
+            "missing": missing_values(frame, [variable.column for variable in _variables()]),
+            "n_per_analysis": counts_of_tables(tables),
+            "settings": settings.model_dump(mode="json"),
+            "seed": seed,
+        },
     )
 
 
@@ -248,32 +289,15 @@ def _headline(discrimination: TableExhibit, n: int, events: int) -> str:
 def _methods(settings: NewFractureSettings, seed: int) -> str:
     return (
         "3D-HU is the mean of the whole trabecular volume of the body, HU that of three ellipses per body, both "
-        "averaged over the valid levels of L1-L4; fractured and cemented levels that the review excluded do not count. "
+        "averaged over the valid levels of L1-L4. Fractured, cemented and treated levels, as the clinical table, the "
+        "review or a configured grade of deformity names them, enter no mean; a patient needs the configured number of "
+        "remaining levels. "
         "Groups were compared by Student's t or Mann-Whitney (after Shapiro-Wilk) and by chi-square without correction "
         f"or Fisher's test. Columns with a univariable P below {settings.enter_below:g} entered a multivariable "
         "logistic model with profile-likelihood intervals; HU and T-score were left out of it on purpose. "
         "Discrimination: AUC with DeLong's interval and paired test, which the original study did not make; Youden "
         "cut-off at the midpoint of two neighbouring values, a patient below it being positive; low HU means the "
         f"event, fixed beforehand. Stratified bootstrap of {settings.bootstrap_draws} resamples. Intervals cover "
-        f"{settings.confidence:.0%}, tests are two-sided at {settings.alpha:g}. Seed {seed}."
+        f"{settings.confidence:.0%}, tests are two-sided at {settings.alpha:g}. {strata.METHODS}{agreement.METHODS} "
+        f"Seed {seed}."
     )
-
-
-def _audit(
-    frame: pd.DataFrame,
-    flow: pd.DataFrame,
-    event: pd.Series,
-    selection: Selection | None,
-    settings: NewFractureSettings,
-    seed: int,
-) -> dict[str, Any]:
-    return {
-        "analysed": len(frame),
-        "events": int(event.sum()),
-        "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
-        "direction": "low HU means a new fracture; fixed beforehand",
-        "selection_rule": selection.rule if selection else None,
-        "entered": list(selection.entered) if selection else [],
-        "settings": settings.model_dump(mode="json"),
-        "seed": seed,
-    }

@@ -58,18 +58,19 @@ def rater_tables(readers: pd.DataFrame, target: Target, patients: Sequence[str])
     rows = readings_of(readers, target, patients)
     if rows.empty:
         return []
-    by_place = rows.pivot_table(index=PLACE, columns=["reader", "trial"], values="value", sort=True)
-    first_trials = by_place.xs(by_place.columns.get_level_values("trial").min(), axis=1, level="trial")
+    first_trials = _by_place(rows[rows["trial"] == rows["trial"].min()], "reader")
     software = rows.drop_duplicates(PLACE).set_index(PLACE)["software_value"]
     parts: list[tuple[str, str, pd.DataFrame]] = []
     if first_trials.shape[1] > 1:
         names = ", ".join(str(name) for name in first_trials.columns)
         parts.append(("inter", f"readers {names}", first_trials))
-    for reader in dict.fromkeys(by_place.columns.get_level_values("reader")):
-        trials = by_place[reader]
+    for reader in sorted(set(rows["reader"].astype("str"))):
+        trials = _by_place(rows[rows["reader"] == reader], "trial")
         if trials.shape[1] > 1:
             parts.append(("intra", f"reader {reader}, {trials.shape[1]} trials", trials.add_prefix("trial ")))
-    against = pd.DataFrame({"readers": first_trials.mean(axis=1), SOFTWARE: software.reindex(first_trials.index)})
+    against = pd.DataFrame(
+        {"readers": first_trials.mean(axis="columns"), SOFTWARE: software.reindex(first_trials.index)}
+    )
     parts.append((SOFTWARE, f"mean of {first_trials.shape[1]} reader(s) and the workflow", against))
     subjects: tuple[Subject, ...] = ("patient", "place")
     return [
@@ -79,12 +80,18 @@ def rater_tables(readers: pd.DataFrame, target: Target, patients: Sequence[str])
     ]
 
 
+def _by_place(rows: pd.DataFrame, raters: str) -> pd.DataFrame:
+    """One row per place and one column per value of `raters`."""
+    return rows.pivot_table(index=PLACE, columns=raters, values="value", sort=True)
+
+
 def mean_of_readers(readers: pd.DataFrame, target: Target, patients: Sequence[str]) -> pd.Series:
     """The mean over the readers' first trials per patient and level, indexed by both."""
     rows = readings_of(readers, target, patients)
     first = rows[rows["trial"] == rows["trial"].min()]
-    of_place = first.groupby(PLACE, observed=True)["value"].mean()
-    return of_place.groupby(["patient_id", "level"]).mean()
+    of_place = first.groupby(PLACE, observed=True)["value"].mean().reset_index()
+    means: pd.Series = of_place.groupby(["patient_id", "level"])["value"].mean()
+    return means
 
 
 def _of_subject(ratings: pd.DataFrame, subject: Subject) -> pd.DataFrame:

@@ -87,6 +87,12 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
     return [*written, path]
 
 
+def record_where(frame: pd.DataFrame, column: str, value: object) -> dict[str, Any]:
+    """The first row of a table whose `column` holds `value`, by the names of its columns."""
+    row = frame[frame[column] == value].iloc[0]
+    return {str(name): cell for name, cell in row.items()}
+
+
 def json_ready(value: Any) -> Any:
     """`value` in JSON's types: numpy numbers as Python's, NaN and infinities as null, tuples as lists."""
     if isinstance(value, dict):

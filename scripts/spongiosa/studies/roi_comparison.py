@@ -30,7 +30,7 @@ from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import flow_exhibit, patient_names
 from spongiosa.studies.needs import NEEDS
 from spongiosa.studies.outcome_baseline import outcome_baseline
-from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.result import StudyResult, attempt, record_where
 from spongiosa.studies.roi_fits import FITS, dxa_outcome, markers
 from spongiosa.studies.roi_values import LEVELS, SHAPE_LABELS, ShapeCohort, form_shape_cohort
 
@@ -206,10 +206,10 @@ def _scatter_figure(cohort: ShapeCohort, frame: pd.DataFrame, lines: pd.DataFram
     """HU of every shape against DXA with the lines of `lines` (the frame of Table 6)."""
     outcome, label = dxa_outcome(frame, cohort.sites)
     known = frame[frame[outcome].notna()]
-    fitted = lines[lines["outcome"] == outcome].set_index("marker")
+    fitted = lines[lines["outcome"] == outcome]
     panels = []
     for column, name in cohort.shapes.items():
-        line = fitted.loc[column]
+        line = record_where(fitted, "marker", column)
         rho, slope = float(line["spearman_estimate"]), float(line["slope"])
         panels.append(
             figures.ScatterPanel(

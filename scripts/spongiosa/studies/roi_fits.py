@@ -16,7 +16,7 @@ from spongiosa.studies.auc_comparison import auc_comparison_table
 from spongiosa.studies.audit import roc_checks
 from spongiosa.studies.correlations import Pair, correlation_table
 from spongiosa.studies.discrimination import Marker, roc_points, roc_table
-from spongiosa.studies.fit import Fit, FitThresholds
+from spongiosa.studies.fit import Fit, FitFunction, FitThresholds
 from spongiosa.studies.result import attempt
 from spongiosa.studies.roi_values import SHAPE_LABELS, SINGLE_LEVELS, form_shape_cohort, targets
 from spongiosa.studies.strata import strata_areas
@@ -109,7 +109,11 @@ def fit_low_mass(
     )  # fmt: skip
 
 
-FITS = {"association": fit_association, "osteoporosis": fit_osteoporosis, "low_mass": fit_low_mass}
+FITS: dict[str, FitFunction] = {
+    "association": fit_association,
+    "osteoporosis": fit_osteoporosis,
+    "low_mass": fit_low_mass,
+}
 
 
 def dxa_outcome(frame: pd.DataFrame, sites: tuple[str, ...]) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from spongiosa.report.variables import SEX_LABELS, index_label
 from spongiosa.statistics.linear import linear_regression
 from spongiosa.statistics.proportions import proportion
 from spongiosa.studies.audit import missing_values
-from spongiosa.studies.fit import Fit, FitThresholds, make_fits
+from spongiosa.studies.fit import Fit, FitFunction, FitThresholds, make_fits
 from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
 from spongiosa.studies.needs import NEEDS
@@ -130,7 +130,7 @@ def fit_expectation(patients: pd.DataFrame, settings: ScreeningSettings, _thresh
     return Fit(frames={"lines": pd.DataFrame(lines, columns=["sex", "intercept", "slope", "residual_sd", "n"])})
 
 
-FITS = {"expectation": fit_expectation}
+FITS: dict[str, FitFunction] = {"expectation": fit_expectation}
 
 
 def _screened(patients: pd.DataFrame, settings: ScreeningSettings) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,8 +6,6 @@ tables of the field sometimes print sensitivities of the other class.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -23,10 +21,15 @@ from spongiosa.statistics.collinearity import collinearity as diagnose_collinear
 from spongiosa.statistics.logistic import LogisticFit
 from spongiosa.statistics.selection import Selection, SelectionRule, fit_or_penalise, select_model
 from spongiosa.statistics.terms import Linear, build_design
+from spongiosa.studies import agreement, per_screw, strata
 from spongiosa.studies.auc_comparison import auc_comparison_table
+from spongiosa.studies.audit import counts_of_tables, missing_values, roc_checks
 from spongiosa.studies.discrimination import Marker, areas_in_words, roc_figure, roc_table
+from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, without_index
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
+from spongiosa.studies.per_screw import loosening_of_patients, per_screw_tables, screw_audit, screw_cohort
+from spongiosa.studies.readings import Target
 from spongiosa.studies.regression_tables import model_table, selection_table
 from spongiosa.studies.result import StudyResult, attempt
 
@@ -39,6 +42,10 @@ DENSITIES = {
     "l5_pedicle_vbmd_mg_cm3": "B: pedicle",
     "l5_trajectory_vbmd_mg_cm3": "C: trajectory",
 }
+TARGETS = tuple(
+    Target(column, f"vBMD {label}", "mg/cm³", "vbmd_mean_mg_cm3", (region,), ("L5",))
+    for (column, label), region in zip(DENSITIES.items(), ("body_central", "pedicle", "trajectory"), strict=True)
+)
 GROUPS = {
     "event": GroupStyle("Loosening", theme.VERMILLION, "s"),
     "none": GroupStyle("No loosening", theme.BLUE, "o"),
@@ -57,12 +64,23 @@ LABELS = {
 
 
 def analyse(
-    patients: pd.DataFrame, settings: ScrewLooseningQctSettings, _thresholds: ThresholdsSettings, seed: int
+    patients: pd.DataFrame,
+    settings: ScrewLooseningQctSettings,
+    _thresholds: ThresholdsSettings,
+    seed: int,
+    *,
+    readers: pd.DataFrame | None = None,
+    screws: pd.DataFrame | None = None,
 ) -> StudyResult:
-    """The whole study from the patient table; patients with all three densities and a known outcome are analysed."""
+    """The whole study from the patient table; patients with all three densities and a known outcome are analysed.
+
+    With `screws` (columns of cohort/screws.parquet) also per screw, and a patient whose outcome the clinical table
+    does not state has loosening where any screw is loose.  No threshold of the configuration enters the study.
+    """
     frame = patients.reset_index(drop=True)
+    frame[OUTCOME] = _outcome(frame, screws)
     criteria = [criterion for column in DENSITIES for criterion in without_index(frame, column)]
-    criteria.append(("no_outcome", numbers(frame, OUTCOME).isna(), "screw loosening not known."))
+    criteria.append(("no_outcome", frame[OUTCOME].isna(), "screw loosening not known."))
     frame, flow = apply_criteria(frame, criteria)
     methods = _methods(settings, seed)
     if frame.empty:
@@ -72,7 +90,7 @@ def analyse(
             audit={"analysed": 0, "seed": seed},
         )  # fmt: skip
     frame = frame.assign(**{column: numbers(frame, column) for column in (*DENSITIES, T_SCORE)})
-    event = numbers(frame, OUTCOME) == 1
+    event = frame[OUTCOME] == 1
     frame["group"] = np.where(event, "event", "none")
     markers = _markers(frame)
     selection, no_selection = _univariable(frame, event, settings)
@@ -81,6 +99,10 @@ def analyse(
         "t3_roc", "Table 3. Discrimination of loosening", "Event: loosening. Low values mean the event.", frame, event,
         markers, confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
     )  # fmt: skip
+    of_screws = None if screws is None else screw_cohort(screws, frame, T_SCORE)
+    read = agreement.agreement(
+        readers, TARGETS, frame["patient_id"].tolist(), "t8", "8", confidence=settings.confidence
+    )
     tables = (
         flow_exhibit(flow),
         outcome_baseline(
@@ -95,7 +117,8 @@ def analyse(
             selection.univariable if selection else (), None, LABELS, reason=no_selection or "see Table 2b.",
         ),
         model_table(
-            "t2b_models", "Table 2b. Three separate models", "Total hip T-score with one density each.", models, LABELS
+            "t2b_models", "Table 2b. Three separate models", "Total hip T-score with one density each.",
+            {f"Model with {DENSITIES[column]}": fitted for column, fitted in models.items()}, LABELS,
         ),
         discrimination,
         auc_comparison_table(
@@ -103,22 +126,60 @@ def analyse(
             confidence=settings.confidence,
         ),
         _collinearity_table(frame),
+        *(
+            per_screw_tables(of_screws, T_SCORE, models, discrimination.frame, confidence=settings.confidence)
+            if of_screws is not None and len(of_screws)
+            else ()
+        ),
+        *strata.strata_table(
+            "t7_strata", "Table 7. Discrimination by scanner and site", frame, event, markers[-1:] + markers[:-1],
+            "Loosening", confidence=settings.confidence,
+        ),
+        *(read.tables if read else ()),
     )  # fmt: skip
-    roc_drawn, no_roc = roc_figure(
-        "f1_roc", "Figure 1. ROC curves for loosening", "Low values mean loosening. Points: Youden cut-offs.", frame,
-        event, markers, confidence=settings.confidence,
-    )  # fmt: skip
-    drawn = [figure for figure in (roc_drawn, _box_figure(frame)) if figure is not None]
+    drawn = {
+        "Flow of patients": flow_figure(flow, {s.label: int((frame["group"] == g).sum()) for g, s in GROUPS.items()}),
+        "ROC curves": roc_figure(
+            "f1_roc", "Figure 1. ROC curves for loosening", "Low values mean loosening. Points: Youden cut-offs.",
+            frame, event, markers, confidence=settings.confidence,
+        ),
+        "vBMD by outcome": (_box_figure(frame), ""),
+    }  # fmt: skip
+    if read is not None:
+        drawn["Readers"] = agreement.agreement_figure("f3_readers", "Figure 3. Readers and workflow", read.pairs)
     return StudyResult(
         name=NAME,
         title=TITLE,
         headline=_headline(discrimination, len(frame), int(event.sum())),
         methods=methods,
         tables=tables,
-        figures=tuple(drawn),
-        omitted=(("ROC curves", no_roc),) if roc_drawn is None else (),
-        audit=_audit(frame, flow, event, models, settings, seed),
+        figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
+        omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+        audit={
+            "analysed": len(frame),
+            "events": int(event.sum()),
+            "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
+            "direction": "low vBMD means loosening; the event is loosening throughout",
+            # A density that protects has an odds ratio below 1; above 1 the event would be the other class.
+            "odds_ratios_below_one": {
+                column: fit.coefficients[-1].odds_ratio < 1 if fit else None for column, (fit, _) in models.items()
+            },
+            "roc": roc_checks(frame, event, markers),
+            "missing": missing_values(frame, [variable.column for variable in _variables()]),
+            "n_per_analysis": counts_of_tables(tables),
+            "per_screw": screw_audit(of_screws) if of_screws is not None else None,
+            "settings": settings.model_dump(mode="json"),
+            "seed": seed,
+        },
     )
+
+
+def _outcome(frame: pd.DataFrame, screws: pd.DataFrame | None) -> pd.Series:
+    """Loosening per patient: as the clinical table states it, else of any screw."""
+    stated = numbers(frame, OUTCOME)
+    if screws is None or "patient_id" not in frame:
+        return stated
+    return stated.fillna(frame["patient_id"].astype("str").map(loosening_of_patients(screws)))
 
 
 def _variables() -> list[Variable]:
@@ -149,12 +210,12 @@ def _univariable(
 
 
 def _models(frame: pd.DataFrame, event: pd.Series, confidence: float) -> dict[str, tuple[LogisticFit | None, str]]:
-    """{T-score, density} for each of the three densities; the density alone where no T-score is given."""
+    """{T-score, density} for each of the three densities, by its column; alone where no T-score is given."""
     first = [T_SCORE] if frame[T_SCORE].notna().any() else []
     models = {}
-    for column, label in DENSITIES.items():
+    for column in DENSITIES:
         names = [*first, column]
-        models[f"Model with {label}"] = attempt(
+        models[column] = attempt(
             fit_or_penalise, frame[names], event.to_numpy(), [Linear(name) for name in names], "wald", confidence
         )
     return models
@@ -222,27 +283,6 @@ def _methods(settings: ScrewLooseningQctSettings, seed: int) -> str:
         "outcome is separated. Loosening is the event in every analysis and low values mean the event, fixed "
         "beforehand. AUC with DeLong's interval and paired tests (Holm), Youden cut-offs at the midpoint of two "
         f"neighbouring values, stratified bootstrap of {settings.bootstrap_draws} resamples. Intervals cover "
-        f"{settings.confidence:.0%}; tests are two-sided at {settings.alpha:g}. Seed {seed}."
+        f"{settings.confidence:.0%}; tests are two-sided at {settings.alpha:g}. {strata.METHODS}{per_screw.METHODS}"
+        f"{agreement.METHODS} Seed {seed}."
     )
-
-
-def _audit(
-    frame: pd.DataFrame,
-    flow: pd.DataFrame,
-    event: pd.Series,
-    models: dict[str, tuple[LogisticFit | None, str]],
-    settings: ScrewLooseningQctSettings,
-    seed: int,
-) -> dict[str, Any]:
-    return {
-        "analysed": len(frame),
-        "events": int(event.sum()),
-        "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
-        "direction": "low vBMD means loosening; the event is loosening throughout",
-        # A density that protects has an odds ratio below 1 for loosening; above 1 the event would be the other class.
-        "odds_ratios_below_one": {
-            name: fit.coefficients[-1].odds_ratio < 1 if fit else None for name, (fit, _) in models.items()
-        },
-        "settings": settings.model_dump(mode="json"),
-        "seed": seed,
-    }

@@ -12,7 +12,7 @@ from spongiosa.report.exhibits import Footnotes, TableExhibit
 from spongiosa.report.formatting import count_share, estimate_interval, mean_sd, whole
 from spongiosa.statistics.roc import auc_delong
 from spongiosa.studies.discrimination import Marker
-from spongiosa.studies.result import attempt
+from spongiosa.studies.result import attempt, record_where
 
 #: Columns of the patient table that part the cohort, where they are given, with unit.
 STRATA = {
@@ -116,9 +116,10 @@ def strata_exhibit(
     printed: list[dict[str, str]] = []
     extra: list[dict[str, object]] = []
     shown = ""
-    for (column, value), rows in areas.groupby(["column", "value"], sort=False):
-        of_marker = rows.set_index("marker")
-        first = rows.iloc[0]
+    places = [(str(row["column"]), str(row["value"])) for row in areas.to_dict("records")]
+    for column, value in dict.fromkeys(places):
+        rows = areas[(areas["column"] == column) & (areas["value"] == value)]
+        first = record_where(rows, "column", column)
         heading = {ALL: "All patients", USUAL: "Sensitivity analysis"}.get(column) or STRATA[column][0]
         numbers, cells = (further or {}).get((column, value), ({}, {}))
         extra += [numbers] * len(rows)
@@ -132,7 +133,7 @@ def strata_exhibit(
         }
         shown = heading
         for marker in markers:
-            found = of_marker.loc[marker.column]
+            found = record_where(rows, "marker", marker.column)
             text = estimate_interval(float(found["auc"]), float(found["auc_ci_low"]), float(found["auc_ci_high"]))
             row[f"AUC of {marker.label} (CI)"] = footnotes.gap(str(found["reason"])) if found["reason"] else text
         printed.append(row)

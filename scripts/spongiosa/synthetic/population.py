@@ -127,7 +127,7 @@ def _shapes_of_levels(table: pd.DataFrame, generator: np.random.Generator) -> di
     trend = np.array([density_trend(level) for level in _LUMBAR_LEVELS])
     # A level's texture is seen by every shape, the rest of the scatter by one of them.
     shared = _centred(generator.standard_normal((len(table), len(trend))))
-    found = {}
+    found: dict[str, Floats] = {}
     for shape in shapes:
         own = _centred(generator.standard_normal((len(table), len(trend))))
         mean_hu = table[f"{shape}_l1_l4_hu"].to_numpy()[:, None]
