@@ -30,6 +30,7 @@ def demo(tmp_path_factory, run_study):
     study = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
     study["output_dir"] = str(folder / "results")
     study["cohort"]["manifest"] = str(folder / "input" / "manifest.tsv")
+    study["cohort"]["secret"] = str(folder / "input" / "secret")
     study["clinical"]["table"] = str(folder / "input" / "clinical.csv")
     return run_study(folder, study)
 

@@ -27,6 +27,7 @@ from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
 
 STAMP: Final = "demo-cohort.json"
+SECRET: Final = "secret"
 CLINICAL_COLUMNS: Final[dict[str, str]] = {
     "patient_id": "Case",
     "age_years": "Age",
@@ -69,7 +70,8 @@ def write_demo_cohort(
 ) -> DemoCohort:
     """Write `patients` synthetic patients as DICOM with manifest, clinical table and truth below `output`.
 
-    `dicom/<patient_id>/` holds the studies, `manifest.tsv` and `clinical.csv` are the inputs of a run, `truth.parquet`
+    `dicom/<patient_id>/` holds the studies, `manifest.tsv`, `clinical.csv` and `secret` (a fixed one, so that the demo
+    gives the same bytes everywhere) are the inputs of a run, `truth.parquet`
     has one row per patient, level and region (the generator's noise-free HU and the level's centre in LPS mm), and two
     rows per patient for `ax_l1_l4_hu` and `hu_3d_l1_l4`; `expectation` tells who is meant to be excluded, and why.
     Same arguments but `jobs`: same bytes. A folder that was written with them already is left as it is; the stamp that
@@ -92,6 +94,7 @@ def write_demo_cohort(
     pd.concat(truths, ignore_index=True).to_parquet(cohort.truth, index=False)
     _hospital_table(clinical).to_csv(cohort.clinical, index=False)
     _manifest(planned).to_csv(cohort.manifest, sep="\t", index=False)
+    (output / SECRET).write_text(f"synthetic patients of seed {seed} have nothing to hide\n", encoding="ascii")
     _write_stamp(output, arguments | {"state": "complete"})
     return cohort
 
@@ -198,5 +201,5 @@ def _clear(output: Path) -> None:
         raise FileExistsError(f"{output} is not empty and holds no demo cohort; choose another folder")
     if (output / "dicom").is_dir():
         shutil.rmtree(output / "dicom")
-    for name in ("manifest.tsv", "clinical.csv", "truth.parquet"):
+    for name in ("manifest.tsv", "clinical.csv", "truth.parquet", SECRET):
         (output / name).unlink(missing_ok=True)
