@@ -134,6 +134,24 @@ def make_patient(folder: Path, patient_id: str, seed: int, trabecular_density_mg
 
 
 @pytest.fixture(scope="session")
+def run_here():
+    """A function that calls this repository's workflow in a folder and says what it did, by the logs it wrote."""
+
+    def run(folder: Path, results: Path) -> Run:
+        logs = results / "logs"
+        before = {path: path.stat().st_mtime_ns for path in logs.rglob("*.log")}
+        process = call_snakemake(folder, ROOT)
+        done = Run(process.returncode, process.stdout + process.stderr)
+        for log in sorted(logs.rglob("*.log")):
+            if before.get(log) != log.stat().st_mtime_ns:
+                parts = log.relative_to(logs).with_suffix("").parts
+                done.jobs.setdefault(parts[0], []).append(parts[-1])
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def run_study():
     """A function that writes `study` into a folder, runs it there with this repository's workflow, and must succeed."""
 

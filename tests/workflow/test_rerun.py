@@ -11,7 +11,7 @@ from spongiosa.provenance import file_digest
 pytestmark = pytest.mark.workflow
 
 ALL_STAGES = {"index_series", "convert_scan", "localise_vertebrae", "mask_regions", "extract_density", "draw_review"}
-ENDS = {"aggregate_cohort", "analyse_study", "render_report"}
+ENDS = {"aggregate_cohort", "fit_study", "analyse_study", "render_report"}
 
 
 def result_digests(project):
@@ -50,7 +50,7 @@ def test_an_edited_statistics_module_runs_analysis_and_report_only(project):
     project.edit("scripts/spongiosa/statistics/roc.py", "import numpy as np\n", "import numpy as np\n\n_EDITED = 1\n")
     run = project.run()
     assert run.exit_status == 0, run.output
-    assert run.rules == {"analyse_study", "render_report"}
+    assert run.rules == {"fit_study", "analyse_study", "render_report"}
 
 
 def test_a_comment_runs_nothing(project):
