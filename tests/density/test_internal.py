@@ -65,12 +65,20 @@ def test_contrast_medium_in_the_blood_refuses_the_calibration():
     assert f"{Tissues(120.0).blood(4.0):.0f} HU" in outcome.detail
 
 
+def test_a_recognised_phase_refuses_what_blood_alone_would_let_pass():
+    """After minutes the blood is back at 60 HU, and the kidneys still tell."""
+    tissues = synthetic_samples(120.0) | samples(blood=60.0)
+    assert internal_calibration(tissues, 120.0, SETTINGS, "none").line is not None
+    late = internal_calibration(tissues, 120.0, SETTINGS, "delayed")
+    assert late.reason is Reason.CONTRAST_IN_BLOOD
+
+
 def test_enhanced_blood_can_be_left_out_instead():
     settings = InternalCalibrationSettings(enhanced_blood="leave_out")
     outcome = internal_calibration(synthetic_samples(120.0, iodine_mg_ml=4.0), 120.0, settings)
     assert outcome.line is not None
     assert "blood" not in outcome.report["tissues_used"]
-    assert "not between 20 and 75 HU" in outcome.report["tissues_left_out"]["blood"]
+    assert "not between 20 and 65 HU" in outcome.report["tissues_left_out"]["blood"]
     assert outcome.line.density_mg_cm3(120.0) == pytest.approx(Tissues(120.0).k2hpo4_equivalent(120.0), abs=3.0)
 
 

@@ -27,8 +27,8 @@ class ExpectedHu(Section):
         (25.0, 85.0), description="Muscle without visible fat; above are muscles that hold contrast medium. [HU]"
     )
     blood: HuRange = Field(
-        (20.0, 75.0),
-        description="Native blood: 20 in severe anaemia, 70 in polycythaemia; above it holds contrast medium. [HU]",
+        (20.0, 65.0),
+        description="Native blood: 20 in severe anaemia, 60 in polycythaemia; above it holds contrast medium. [HU]",
     )
     cortical: HuRange = Field(
         (900.0, 2000.0),
@@ -40,7 +40,7 @@ class ExpectedHu(Section):
         for name in type(self).model_fields:
             low, high = getattr(self, name)
             if low >= high:
-                raise ValueError(f"internal_calibration.expected_hu.{name} must ascend, for example [20, 75]")
+                raise ValueError(f"internal_calibration.expected_hu.{name} must ascend, for example [20, 65]")
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spongiosa.config.contrast import Phase
 from spongiosa.config.internal_calibration import InternalCalibrationSettings
 from spongiosa.density.attenuation import Material, mass_attenuation
 from spongiosa.density.beam_energy import REFERENCES, fit_beam
@@ -37,11 +38,16 @@ TWO_MATERIAL_TISSUES = ("air", "fat", "cortical")
 
 
 def internal_calibration(
-    tissues: Mapping[str, TissueSample], kvp: float | None, settings: InternalCalibrationSettings
+    tissues: Mapping[str, TissueSample],
+    kvp: float | None,
+    settings: InternalCalibrationSettings,
+    phase: Phase | None = None,
 ) -> CalibrationOutcome:
     """The line from HU to K2HPO4 density by the tissues of one scan, or why it is refused.
 
-    `tissues` by the names of `TISSUES`, absent where none was found; `kvp` the tube voltage of the header.
+    `tissues` by the names of `TISSUES`, absent where none was found; `kvp` the tube voltage of the header;
+    `phase` of a contrast medium where it was recognised (`contrast.contrast_phase`): an enhanced one refuses the
+    calibration as enhanced blood does, also when little is left in the blood.
 
     `phantom_equivalent`: at the energy E and on the scale that `fit_beam` finds,
 
@@ -61,17 +67,19 @@ def internal_calibration(
         "tissues_left_out": left_out,
     }
     blood = tissues.get("blood")
-    if blood is not None and blood.hu_mean > settings.expected_hu.blood[1] and settings.enhanced_blood == "refuse":
+    is_bright = blood is not None and blood.hu_mean > settings.expected_hu.blood[1]
+    if (is_bright or phase not in (None, "none")) and settings.enhanced_blood == "refuse":
+        shown = "" if blood is None else f" shows {blood.hu_mean:.0f} HU and"
         return CalibrationOutcome.refused(
             Reason.CONTRAST_IN_BLOOD,
-            f"The blood shows {blood.hu_mean:.0f} HU and holds contrast medium, and so do the vertebrae; a calibration "
-            "by tissues would count the iodine as mineral.",
+            f"The blood{shown} holds contrast medium, and so do the vertebrae; a calibration by tissues would count "
+            "the iodine as mineral.",
             **report,
         )
     required: set[str] = set(settings.required_tissues)
     if settings.conversion == "two_material":
         required |= set(TWO_MATERIAL_TISSUES)
-    elif blood is not None and blood.hu_mean > settings.expected_hu.blood[1]:
+    elif is_bright:
         required -= {"blood"}
     missing = [name for name in TISSUES if name in required and name not in used]
     if missing or len(used) < settings.minimum_tissues:
