@@ -146,6 +146,7 @@ def _convert_again(scan: Scan, facts: dict[str, Any], config: Mapping[str, Any],
     from spongiosa.cohort.secret import project_secret
     from spongiosa.config.loading import load_configuration
     from spongiosa.nifti import write_compressed_nifti
+    from spongiosa.volume import read_volume
 
     settings = load_configuration(config)
     secret = project_secret(settings.cohort.secret) or b""
@@ -154,7 +155,12 @@ def _convert_again(scan: Scan, facts: dict[str, Any], config: Mapping[str, Any],
     with written_whole(scan.ct) as part:
         write_compressed_nifti(volume, part)
         is_known = kept is not None and kept.of == facts["sha256"]
-        is_same = voxels_digest(volume) == kept.voxels if is_known and kept else file_digest(part) == facts["sha256"]
+        # Read back: a file holds its grid in 32-bit numbers.
+        is_same = (
+            voxels_digest(read_volume(part)) == kept.voxels
+            if kept is not None and is_known
+            else file_digest(part) == facts["sha256"]
+        )
         if not is_same:
             raise Excluded(
                 Reason.INPUT_CHANGED,
