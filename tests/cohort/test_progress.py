@@ -33,6 +33,9 @@ def half_done(tmp_path):
     mark = tmp_path / "sub-P3" / "ses-preop" / "ct" / ".spongiosa" / "index_series.started"
     mark.parent.mkdir(parents=True)
     mark.write_text("{}", encoding="utf-8")
+    lock = tmp_path / "units" / "u0000002" / ".index_series.lock"
+    lock.parent.mkdir()
+    lock.touch()
     return tmp_path
 
 
@@ -47,6 +50,8 @@ def test_every_stage_counts_its_own_scans(half_done):
 
 def test_who_is_at_work_is_named(half_done):
     assert read_progress(half_done).patients_at_work == ["P3 (index_series)"]
+    stage_table(half_done, "u0000002", "index_series", {"P3": ("ok", None)}, 700.0)
+    assert read_progress(half_done).patients_at_work == []
 
 
 def test_the_expected_end_follows_from_the_mean_rate(half_done):

@@ -79,7 +79,7 @@ def read_progress(output_dir: Path) -> Progress:
         units=len(units),
         patients=len(unit_of),
         stages=stages,
-        patients_at_work=_at_work(output_dir, unit_of, {stage.stage: stage.units_done for stage in stages}),
+        patients_at_work=_at_work(output_dir, unit_of),
         first_table=min(times, default=None),
         last_table=max(times, default=None),
         has_report=(output_dir / "report" / "index.html").is_file(),
@@ -102,22 +102,26 @@ def _stage_progress(stage: str, tables: list[Path]) -> StageProgress:
     )
 
 
-def _at_work(output_dir: Path, unit_of: dict[str, str], done: dict[str, int]) -> list[str]:
-    """Patients with the mark of a scan that was begun and is not recorded yet, in units that are not done."""
-    units = set(unit_of.values())
-    if all(count == len(units) for count in done.values()):
-        return []
-    finished = {
-        unit
-        for unit in units
-        if all((output_dir / "units" / unit / f"{stage}.parquet").is_file() for stage in COLUMNS_OF_STAGE)
-    }
+def _at_work(output_dir: Path, unit_of: dict[str, str]) -> list[str]:
+    """Patients with the mark of a scan that was begun and is not recorded yet, in units at work.
+
+    Only those units are looked into: a cohort of 100,000 patients has as many folders.
+    """
+    units = {unit for unit in set(unit_of.values()) if _is_at_work(output_dir / "units" / unit)}
     return [
         f"{patient} ({mark.stem})"
         for patient, unit in unit_of.items()
-        if unit not in finished
+        if unit in units
         for mark in sorted((output_dir / f"sub-{patient}").glob("ses-*/*/.spongiosa/*.started"))
     ]
+
+
+def _is_at_work(unit_folder: Path) -> bool:
+    """Whether a stage of the unit was begun, by its lock, and has not written its table."""
+    return any(
+        (unit_folder / f".{stage}.lock").is_file() and not (unit_folder / f"{stage}.parquet").is_file()
+        for stage in COLUMNS_OF_STAGE
+    )
 
 
 def describe(progress: Progress, now: float) -> str:
