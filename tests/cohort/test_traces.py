@@ -128,6 +128,22 @@ def test_an_id_of_digits_is_not_every_number(tmp_path: Path):
     assert found(tmp_path, "12") == ["patients.csv", "units.tsv", "x.log"]
 
 
+def test_addresses_of_a_workbook_are_no_ids_and_its_cells_are(tmp_path: Path):
+    """Sixteen columns: the last cell of the first row of values is P2."""
+    pd.DataFrame({f"column {number}": [1.5] for number in range(16)}).to_excel(tmp_path / "a.xlsx", index=False)
+    assert found(tmp_path, "P2") == []
+    pd.DataFrame({"patient": ["P2"]}).to_excel(tmp_path / "a.xlsx", index=False)
+    assert found(tmp_path, "P2") == ["a.xlsx"]
+
+
+def test_a_short_id_is_not_looked_for_in_a_compressed_picture(tmp_path: Path):
+    noise = np.random.default_rng(1).integers(0, 256, 200_000).astype(np.uint8).tobytes()
+    (tmp_path / "thumbnail.jpg").write_bytes(noise + b" P2 " + noise)
+    assert found(tmp_path, "P2") == []
+    (tmp_path / "note").write_text("Größe der Wirbel von P2 geprüft", encoding="utf-8")
+    assert found(tmp_path, "P2") == ["note"]
+
+
 def test_a_record_of_snakemake_tells_by_the_base64_of_its_name(tmp_path: Path):
     (tmp_path / base64.b64encode(b"results/sub-P2/table.parquet").decode()).write_text("{}")
     assert len(found(tmp_path, "P2")) == 1

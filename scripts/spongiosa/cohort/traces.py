@@ -21,6 +21,12 @@ from typing import Final
 
 DEPTH: Final = 4
 _BASE64: Final = re.compile(rb"base64,([A-Za-z0-9+/=\s]{16,})")
+_SHEET: Final = re.compile(r"xl/worksheets/.*\.xml")
+_ADDRESS: Final = re.compile(rb'\b(?:r|ref|sqref|activeCell|topLeftCell)="[A-Z0-9: $]*"')
+_HIGH_BYTES: Final = bytes(range(0x80, 0x100))
+_PACKED_SHARE: Final = 0.25
+"""Half of the bytes of a compressed picture or font are not ASCII; of a text with some binary marks a tenth."""
+_SHORTEST_PICTURE_BYTES: Final = 1024
 _DISTINCTIVE_CHARACTERS: Final = 6
 """Numbers look like a text of so many characters once in 10^14 bytes, like one of two in every image."""
 
@@ -107,7 +113,7 @@ def _name_layers(path: Path, folder: Path) -> Iterator[Layer]:
 def unpacked(data: bytes, depth: int = DEPTH) -> Iterator[Layer]:
     """The bytes themselves, and whatever they pack."""
     parts = next((parts for reader in _FORMATS if (parts := reader(data)) is not None), None)
-    yield Layer(data, is_text=parts is None)
+    yield Layer(data, is_text=parts is None and not _looks_packed(data))
     if depth == 0:
         return
     for text in parts or _base64(data):
@@ -115,6 +121,18 @@ def unpacked(data: bytes, depth: int = DEPTH) -> Iterator[Layer]:
             yield text
         else:
             yield from unpacked(text, depth - 1)
+
+
+def _looks_packed(data: bytes) -> bool:
+    """Whether bytes of no known format are compressed ones rather than a text in some encoding."""
+    high = len(data) - len(data.translate(None, _HIGH_BYTES))
+    if len(data) < _SHORTEST_PICTURE_BYTES or high <= _PACKED_SHARE * len(data):
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 _Parts = list["bytes | Layer"]
@@ -137,8 +155,16 @@ def _zip(data: bytes) -> _Parts | None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts: _Parts = [archive.comment]
         for name in archive.namelist():
-            parts += [name.encode(), archive.read(name)]
+            parts += [
+                name.encode(),
+                _without_addresses(archive.read(name)) if _SHEET.match(name) else archive.read(name),
+            ]
         return parts
+
+
+def _without_addresses(sheet: bytes) -> bytes:
+    """A sheet of a workbook without the addresses of its cells: P2 is a column and a row."""
+    return _ADDRESS.sub(b"", sheet)
 
 
 def _parquet(data: bytes) -> _Parts | None:
