@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -27,7 +28,10 @@ def open_log(path: Path | None) -> logging.Logger:
 
 
 def without_paths(text: str, paths: list[str]) -> str:
-    """`text` with every given input path replaced: folder and file names of a clinic can hold names of people."""
+    """`text` with every given input path, and what it says of the files below, replaced.
+
+    Folder and file names of a clinic can hold names of people.
+    """
     for path in sorted(filter(None, paths), key=len, reverse=True):
-        text = text.replace(path, "<input>")
+        text = re.sub(re.escape(path) + r"(?:[/\\][^'\"\n]*)?", "<input>", text)
     return text
