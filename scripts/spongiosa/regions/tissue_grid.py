@@ -18,6 +18,9 @@ Mask = NDArray[np.bool_]
 #: Size of the blocks of voxels that are averaged: fine enough for a vessel, coarse enough against noise.  [mm]
 IN_PLANE_MM, AXIAL_MM = 1.7, 3.0
 
+#: Most layers of blocks; a longer spine gets thicker ones.
+MOST_LAYERS = 64
+
 #: Tissue beyond the ends of the spine in view that is looked at.  [mm]
 REACH_MM = 15.0
 
@@ -52,7 +55,8 @@ class TissueGrid:
             return None
         reach = int(np.ceil(REACH_MM / spacing[0]))
         low, high = max(int(heights[0]) - reach, 0), min(int(heights[-1]) + 1 + reach, hu.shape[0])
-        wanted = (AXIAL_MM, IN_PLANE_MM, IN_PLANE_MM)
+        axial_mm = max(AXIAL_MM, (high - low) * spacing[0] / MOST_LAYERS)
+        wanted = (axial_mm, IN_PLANE_MM, IN_PLANE_MM)
         factors = tuple(
             min(max(1, round(w / s)), n) for w, s, n in zip(wanted, spacing, (high - low, *hu.shape[1:]), strict=True)
         )
@@ -95,14 +99,14 @@ class TissueGrid:
 
     def weights(self, mask: Mask) -> VoxelWeights:
         """The voxels of the scan in the blocks of `mask`, each with weight 1."""
-        inside = np.zeros(self.scan.geometry.shape, dtype=bool)
-        view = _turned(inside, self._axes, self._steps)[self._start_z :]
-        fine = mask
-        for axis, factor in enumerate(self._factors):
-            fine = np.repeat(fine, factor, axis=axis)
-        depth, rows, columns = fine.shape
-        view[:depth, :rows, :columns] = fine
-        indices = np.flatnonzero(inside).astype(np.int64)
+        offsets = np.stack(np.meshgrid(*(np.arange(n) for n in self._factors), indexing="ij"), axis=-1).reshape(-1, 3)
+        turned = (np.argwhere(mask)[:, None, :] * np.asarray(self._factors) + offsets).reshape(-1, 3)
+        turned[:, 0] += self._start_z
+        shape = self.scan.geometry.shape
+        places = [np.empty(0, dtype=np.int64)] * 3
+        for column, (axis, step) in enumerate(zip(self._axes, self._steps, strict=True)):
+            places[axis] = turned[:, column] if step > 0 else shape[axis] - 1 - turned[:, column]
+        indices = np.sort(np.ravel_multi_index(tuple(places), shape)).astype(np.int64)
         return VoxelWeights(indices, np.ones(indices.size, dtype=np.float32))
 
     def voxel_hu(self, weights: VoxelWeights) -> FloatArray:
@@ -145,20 +149,31 @@ def _block_middles(labels: NDArray[Any], factors: tuple[int, ...]) -> NDArray[An
 
 
 def _is_image(hu: NDArray[Any], factors: tuple[int, ...]) -> Mask:
-    """Blocks that hold no padding: patches of 3 x 3 pixels and more that have the value of a corner of the slice.
+    """Blocks that hold no padding: connected pixels with the value of a constant corner, 3 x 3 at least somewhere.
 
     Measured air is never constant, unless the scanner cut it off at the end of its scale, and then it is of no use.
     """
     counts = [size // factor for size, factor in zip(hu.shape, factors, strict=True)]
     is_image = np.ones(counts, dtype=bool)
+    before, padding = None, None
     for k in range(counts[0]):
         section = hu[k * factors[0] + factors[0] // 2]
-        corners = {int(section[row, column]) for row in (0, -1) for column in (0, -1)}
-        padding = np.zeros(section.shape, dtype=bool)
-        for value in corners:
-            same = section == value
+        same = _like_constant_corners(section)
+        if same is None:
+            continue
+        if before is None or padding is None or not np.array_equal(same, before):
+            components, _ = ndimage.label(same)
             constant = ndimage.binary_opening(same, structure=np.ones((3, 3), dtype=bool))
-            padding |= ndimage.binary_propagation(constant, mask=same)
+            padding = np.isin(components, np.unique(components[constant]))
+            before = same
         whole = padding[: counts[1] * factors[1], : counts[2] * factors[2]]
         is_image[k] = ~whole.reshape(counts[1], factors[1], counts[2], factors[2]).any(axis=(1, 3))
     return is_image
+
+
+def _like_constant_corners(section: NDArray[Any]) -> Mask | None:
+    """The pixels with the value of a corner whose 3 x 3 pixels are all alike; None when no corner's are."""
+    ends = (slice(0, 3), slice(-3, None))
+    corners = [section[rows, columns] for rows in ends for columns in ends]
+    values = {int(corner.flat[0]) for corner in corners if (corner == corner.flat[0]).all()}
+    return np.isin(section, list(values)) if values else None
