@@ -331,3 +331,15 @@ def test_the_largest_table_answers_at_once(open_page, demo_cohort, provenance) -
     assert len(values) == 2000 and values == sorted(values)
     tab.locator("#patient-list input").fill("Q01234")
     assert tab.locator("#patient-list tbody tr:not(.filtered)").count() == 1
+
+
+def test_the_contents_follow_the_reader_and_open_one_study_at_a_time(open_page, demo_page: Path) -> None:
+    tab = open_page(demo_page, viewport={"width": 1440, "height": 900}, reduced_motion="reduce").tab
+    link = tab.locator('nav a[href="#hu_dxa_concordance-f2_roc"]')
+    assert not link.is_visible()
+    tab.evaluate("document.getElementById('hu_dxa_concordance-f2_roc').scrollIntoView()")
+    tab.wait_for_function("document.querySelector('nav [aria-current]')?.hash.startsWith('#hu_dxa_concordance-f')")
+    assert link.is_visible()
+    tab.evaluate("document.getElementById('methods').scrollIntoView()")
+    tab.wait_for_function("!document.querySelector('nav [aria-current]').hash.startsWith('#hu_dxa_concordance-')")
+    assert not link.is_visible()

@@ -154,3 +154,45 @@ def test_pictures_with_remarks_come_first_and_link_to_the_full_size(page: str) -
 def test_a_picture_that_is_gone_costs_only_itself(demo_cohort, provenance, tmp_path: Path) -> None:
     page = render_report(demo_cohort.tables, [], tmp_path, ReportSettings(), provenance)
     assert "No review picture is shown. 14 are linked in the table of patients." in page
+
+
+def test_findings_of_all_studies_stand_first_and_lead_to_their_study(page: str) -> None:
+    findings = page[page.index('id="findings"') : page.index('id="flow"')]
+    assert 'href="#study-hu_dxa_concordance"' in findings and "and DXA agree in" in findings
+    masthead = page[page.index("<header") : page.index("</header>")]
+    assert "14 of 16 patients measured; mean HU of L1-L4" in masthead
+
+
+def test_a_report_of_one_study_alone_has_its_headline_at_the_top_and_no_list_of_findings(
+    demo_cohort, report_settings, provenance
+) -> None:
+    tables = replace(
+        demo_cohort.tables,
+        scans=demo_cohort.tables.scans.head(0),
+        measurements=pd.DataFrame(),
+        exclusions=demo_cohort.tables.exclusions.head(0),
+    )
+    page = page_of(demo_cohort, report_settings, provenance, tables)
+    assert 'id="findings"' not in page
+    assert "and DXA agree in" in page[page.index("<header") : page.index("</header>")]
+
+
+def test_every_figure_and_table_of_a_study_links_to_its_files(page: str, demo_cohort) -> None:
+    folder = demo_cohort.studies[0]
+    for address in re.findall(r'href="\.\./studies/([^"]+)"', page):
+        assert (folder.parent / address).exists(), address
+    linked = set(re.findall(r'href="\.\./studies/hu_dxa_concordance/([^"]+)"', page))
+    assert {"f2_roc.svg", "f2_roc.png", "f2_roc.csv", "t3_threshold_sensitivity.csv"} <= linked
+    assert {"hu_dxa_concordance.xlsx", "audit.json"} <= linked
+
+
+def test_image_series_are_counted_with_the_reason_why_they_were_not_measured(
+    demo_cohort, report_settings, provenance
+) -> None:
+    series = pd.DataFrame(
+        {"is_chosen": [True, False, False, False], "reason": [None, "localizer_only", "localizer_only", None]}
+    )
+    page = page_of(demo_cohort, report_settings, provenance, replace(demo_cohort.tables, series=series))
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert "The input holds only localizer (scout) images. 2 (50.0 %)" in text
+    assert "Usable, but another series of the scan was preferred. 1 (25.0 %)" in text

@@ -1,4 +1,4 @@
-"""What the columns of cohort/patients.parquet mean: the indices, their units and how they are made."""
+"""What the columns of cohort/patients.parquet mean, and the words of the report."""
 
 from __future__ import annotations
 
@@ -27,6 +27,33 @@ INDICES: tuple[tuple[str, str, str], ...] = (
     ("vbq", "", "MRI vertebral bone quality: signal of the body marrow over that of cerebrospinal fluid"),
     ("<index>_levels_used", "levels", "How many levels the index rests on"),
     ("<index>_reason", "", "Why the index is missing: a code of the list of reasons; empty where it is there"),
+)  # fmt: skip
+
+
+#: Words of the report that not every reader uses daily.
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("HU", "Hounsfield unit: attenuation in CT, 0 for water, −1000 for air. It depends on tube voltage and kernel."),
+    ("Three-slice HU", "Mean of three ellipses in the trabecular bone of a vertebra: below the superior endplate, in "
+     "the middle, above the inferior endplate."),
+    ("3D-HU", "Mean of the whole trabecular volume of the vertebral body."),
+    ("vBMD", "Volumetric bone mineral density in mg/cm³: HU calibrated by a phantom, a scanner or the patient's own "
+     "tissues. Missing where nothing calibrates."),
+    ("T-score", "Bone density by DXA in standard deviations from young adults; −2.5 or less is osteoporosis."),
+    ("AUC", "Area under the ROC curve: the chance that a patient with the event is ranked before one without it; "
+     "0.5 is chance, 1 is perfect."),
+    ("Youden index", "Sensitivity + specificity − 1; the cut-off at which it is greatest. Chosen on the same patients "
+     "it flatters."),
+    ("PPV, NPV", "Share of the positive (negative) calls that are right; both change with how common the event is."),
+    ("Kappa", "Agreement beyond chance: 0 is chance, 1 is perfect."),
+    ("ICC (A,1), (C,1)", "Intraclass correlation of single readings: absolute agreement, and consistency."),
+    ("OR", "Odds ratio: factor by which the odds of the event change per unit, or against the reference."),
+    ("CI", "Confidence interval: the values that the data do not contradict."),
+    ("P", "How often chance alone gives a difference at least this large. Not the size of an effect."),
+    ("Calibration", "Whether predicted risks come true: intercept in the large 0 and slope 1 are ideal."),
+    ("Optimism", "How much better a model looks on its own patients than on new ones, by bootstrap; corrected values "
+     "have it taken off."),
+    ("Brier score", "Mean squared distance of predicted risk and outcome: 0 is perfect."),
+    ("Net benefit", "True positives less false positives weighed by the odds of the threshold, per patient."),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from spongiosa.config.report import ReportSettings
 from spongiosa.outcome import Status
 from spongiosa.report import cohort_tables, theme
 from spongiosa.report.characteristics import characteristics
-from spongiosa.report.dictionary import index_dictionary
+from spongiosa.report.dictionary import GLOSSARY, index_dictionary
 from spongiosa.report.exhibits import FigureExhibit, TableExhibit
 from spongiosa.report.flow import STAGE_TITLES, PatientFlow, patient_flow, patient_outcomes
 from spongiosa.report.formatting import mean_sd, whole
@@ -51,6 +51,10 @@ class Provenance:
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
+#: Words of a link and its address relative to the page.
+Link = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class FigureView:
     """A figure ready for the template: SVG markup, and the words around it."""
@@ -61,15 +65,18 @@ class FigureView:
     notes: tuple[str, ...]
     svg: Markup
     width_px: int
+    files: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """A study ready for the template."""
+    """A study ready for the template; `table_files` belong to `tables`, `files` to the whole study."""
 
     study: WrittenStudy
     figures: tuple[FigureView, ...]
     tables: tuple[TableView, ...]
+    table_files: tuple[tuple[Link, ...], ...]
+    files: tuple[Link, ...]
 
 
 def render_report(
@@ -103,6 +110,8 @@ def render_report(
             failures=_failures(tables.scans),
             cohort=_cohort_section(tables, measured, session, settings),
             studies=studies,
+            findings=bool(studies) and (bool(flow.scans) or len(studies) > 1),
+            glossary=GLOSSARY,
             patients=patient_table(tables.patients, tables.scans, settings),
             pictures=_pictures(tables.scans, output_dir, settings, provenance.seed),
             exclusions=exclusion_tables(tables.exclusions, settings),
@@ -118,23 +127,35 @@ def render_report(
 
 
 def _study_view(study: WrittenStudy, settings: ReportSettings) -> StudyView:
-    prefix = f"{study.name}-"
+    prefix, folder = f"{study.name}-", f"../studies/{study.name}"
     return StudyView(
         study=study,
-        figures=tuple(_figure_view(figure, figure.svg, prefix) for figure in study.figures),
+        figures=tuple(
+            _figure_view(
+                figure,
+                figure.svg,
+                prefix,
+                tuple((kind.upper(), f"{folder}/{figure.key}.{kind}") for kind in ("svg", "png", "csv")),
+            )
+            for figure in study.figures
+        ),
         tables=tuple(table_view(table, prefix=prefix, shown=2 * settings.rows_shown) for table in study.tables),
+        table_files=tuple((("Unrounded CSV", f"{folder}/{table.key}.csv"),) for table in study.tables),
+        files=(("workbook (XLSX)", f"{folder}/{study.name}.xlsx"), ("audit (JSON)", f"{folder}/audit.json")),
     )
 
 
-def _figure_view(figure: WrittenFigure | FigureExhibit, svg: str, prefix: str) -> FigureView:
+def _figure_view(
+    figure: WrittenFigure | FigureExhibit, svg: str, prefix: str, files: tuple[Link, ...] = ()
+) -> FigureView:
     key = f"{prefix}{figure.key}"
     markup = Markup(theme.svg_for_page(svg, key, figure.alt))
-    return FigureView(key, figure.title, figure.caption, figure.notes, markup, theme.width_on_page_px(svg))
+    return FigureView(key, figure.title, figure.caption, figure.notes, markup, theme.width_on_page_px(svg), files)
 
 
 def _headline(patients: pd.DataFrame, flow: PatientFlow, studies: Sequence[StudyView]) -> str:
-    """The first study's headline; without one, what was measured."""
-    if studies:
+    """What was measured; of tables alone, the first study's headline."""
+    if studies and not flow.scans:
         return studies[0].study.headline
     measured = f"{flow.measured} of {flow.in_manifest} patients measured"
     if MAIN_INDEX not in patients or not patients[MAIN_INDEX].notna().any():

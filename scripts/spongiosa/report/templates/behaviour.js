@@ -126,6 +126,40 @@
   document.addEventListener("input", (event) => {
     if (event.target.dataset.action === "filter") filter(event.target);
   });
+  // The contents follow the reader: the current section is marked, and only its own list is open.
+  const places = new Map();
+  document.querySelectorAll("nav a").forEach((link) => {
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    if (target) places.set(target, link);
+  });
+  const follow = () => {
+    let current = null;
+    places.forEach((_, target) => {
+      const top = target.getBoundingClientRect().top;
+      if (top < innerHeight * 0.3 && (!current || top >= current.getBoundingClientRect().top)) current = target;
+    });
+    const link = places.get(current) || places.values().next().value;
+    if (!link || link.hasAttribute("aria-current")) return;
+    document.querySelectorAll("nav [aria-current]").forEach((other) => other.removeAttribute("aria-current"));
+    document.querySelectorAll("nav li.current").forEach((item) => item.classList.remove("current"));
+    link.setAttribute("aria-current", "true");
+    for (let item = link.closest("li"); item; item = item.parentElement.closest("li")) item.classList.add("current");
+    const nav = link.closest("nav");
+    if (nav.scrollHeight > nav.clientHeight) {
+      nav.scrollTop = link.offsetTop - nav.clientHeight / 2;
+    }
+  };
+  let isWaiting = false;
+  const soon = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => { isWaiting = false; follow(); });
+  };
+  document.documentElement.classList.add("spied");
+  addEventListener("scroll", soon, { passive: true });
+  addEventListener("resize", soon);
+  follow();
+
   // On paper everything is shown.
   addEventListener("beforeprint", () => {
     document.querySelectorAll(".exhibit:not(#patient-list) tr.folded").forEach((row) => row.classList.remove("folded"));
