@@ -21,16 +21,15 @@ from accuracy_patients import Case, cases
 from accuracy_table import write_page
 
 from spongiosa.anatomy.frame import SpineDescription
-from spongiosa.config.calibration import CalibrationSettings
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.localise import LocaliseSettings
 from spongiosa.config.regions import RegionsSettings
-from spongiosa.density.measure import measure_regions
+from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.localise.scan import localise_scan
-from spongiosa.regions.body import VertebralBody
-from spongiosa.regions.catalogue import place_regions
+from spongiosa.regions.catalogue import place_surveyed
 from spongiosa.regions.pedicle_axes import find_pedicles
-from spongiosa.regions.vertebrae import describe_vertebrae
+from spongiosa.regions.survey import Survey, survey_spine
+from spongiosa.regions.vertebrae import describe_surveyed
 from spongiosa.synthetic.image import SyntheticImage
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
@@ -71,8 +70,9 @@ def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     scan = render_ct(build_patient(case.patient, case.seed), case.scanner, case.seed)
     ct, vertebrae, bodies = (as_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
     spine = localised(ct, vertebrae, bodies)
-    regions = place_regions(ct, vertebrae, bodies, spine, SETTINGS)
-    rows = measure_regions(ct, regions, spine, {}, CalibrationSettings(), ExtractSettings())
+    survey = survey_spine(ct, vertebrae, bodies, spine, SETTINGS)
+    regions = place_surveyed(survey, SETTINGS)
+    rows = measure_regions(ct, regions, spine, {}, ScanFindings(), ExtractSettings())
     common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
     # Every other level, in turn: its truth takes longer than its measurement.
     complete = set(scan.truth.complete_levels) & set(LEVELS[case.seed % 2 :: 2])
@@ -82,8 +82,7 @@ def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         for row in rows
         if row["level"] in complete
     ]  # fmt: skip
-    described = describe_vertebrae(ct, vertebrae, bodies, spine, SETTINGS)
-    anatomy = [common | row for row in _anatomy(scan, vertebrae, bodies, spine, described)]
+    anatomy = [common | row for row in _anatomy(scan, survey)]
     return hu, anatomy
 
 
@@ -93,26 +92,22 @@ def _truth(scan: RenderedScan, row: dict[str, Any]) -> float:
     return float(scan.truth.hu(level, name, plane, str(row["side"])))  # type: ignore[arg-type]
 
 
-def _anatomy(
-    scan: RenderedScan, vertebrae: Volume, bodies: Volume, spine: SpineDescription, described: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:
     """Errors of endplates, pedicles, heights and grades per complete vertebra."""
     variants = scan.patient.parameters.variants
     fractures = {variant.level: variant for variant in variants if isinstance(variant, Fracture)}
-    by_level = {str(row["level"]): row for row in described}
-    for vertebra in spine.vertebrae:
-        level, frame = vertebra.level, vertebra.frame
-        if level not in scan.truth.complete_levels or level not in LEVELS or frame is None:
+    for found, row in zip(survey.vertebrae, describe_surveyed(survey), strict=True):
+        level, frame = found.vertebra.level, found.vertebra.frame
+        if level not in scan.truth.complete_levels or level not in LEVELS or frame is None or found.body is None:
             continue
-        truth, shape, row = scan.truth.geometry[level], scan.patient.vertebrae[level].body, by_level[level]
+        truth, shape = scan.truth.geometry[level], scan.patient.vertebrae[level].body
         errors: dict[str, Any] = {"level": level}
         for name in ("superior", "inferior"):
             point, normal = getattr(truth, f"{name}_endplate")
             plane = getattr(frame, f"{name}_endplate")
             errors[f"{name}_angle_deg"] = _angle_deg(plane.normal, normal)
             errors[f"{name}_offset_mm"] = float((plane.point_mm - point) @ normal)
-        body = VertebralBody.of_label(bodies, vertebra.label, frame)
-        pedicles = find_pedicles(VertebralBody.of_label(vertebrae, vertebra.label, frame), body)
+        pedicles = {} if found.whole is None else find_pedicles(found.whole, found.body)
         for side, (isthmus, direction) in truth.pedicles.items():
             pedicle = pedicles.get(side)
             if pedicle is not None:

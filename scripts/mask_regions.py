@@ -6,8 +6,9 @@ from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.regions import RegionsSettings
-from spongiosa.regions.catalogue import place_regions
-from spongiosa.regions.vertebrae import describe_vertebrae
+from spongiosa.regions.catalogue import place_surveyed
+from spongiosa.regions.survey import survey_spine
+from spongiosa.regions.vertebrae import describe_surveyed
 from spongiosa.volume import read_volume
 
 
@@ -17,12 +18,13 @@ def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> Non
     bodies = read_volume(scan.product("desc-bodies_dseg", ".nii.gz"))
     description = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
     spine = SpineDescription.from_json(description)
-    regions = place_regions(volume, vertebrae, bodies, spine, settings)
+    survey = survey_spine(volume, vertebrae, bodies, spine, settings)
+    regions = place_surveyed(survey, settings)
     with outputs.file("desc-regions", ".seg.nrrd") as path:
         regions.write_segmentation(path)
     with outputs.file("desc-regions_weights", ".npz") as path:
         regions.write(path)
-    outputs.write_rows("desc-vertebrae", describe_vertebrae(volume, vertebrae, bodies, spine, settings))
+    outputs.write_rows("desc-vertebrae", describe_surveyed(survey))
 
 
 if "snakemake" in globals():

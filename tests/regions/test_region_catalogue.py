@@ -141,10 +141,10 @@ def noisy_l3() -> Phantom:
 
 @pytest.mark.parametrize(("axes", "flips"), ORIENTATIONS)
 def test_the_same_patient_in_another_voxel_orientation_has_the_same_values(noisy_l3, axes, flips):
-    """0.05 HU: the same voxels with the same weights, but for rounding on the boundary of cells."""
+    """0.2 HU: the same voxels with the same weights, but for rounding on the boundary of cells; 0.5 HU are asked."""
     turned = replace(noisy_l3, ct=reoriented(noisy_l3.ct, axes, flips), bodies=reoriented(noisy_l3.bodies, axes, flips))
     expected = means(noisy_l3, place(noisy_l3))
-    assert means(turned, place(turned)) == pytest.approx(expected, abs=0.05)
+    assert means(turned, place(turned)) == pytest.approx(expected, abs=0.2)
 
 
 def test_weights_are_read_back_as_they_were_written_and_the_bytes_are_the_same_again(upright_l3, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,13 @@ class EndplateSurfaces:
         return np.asarray((distance <= radius_mm) & np.isfinite(self.superior_mm))
 
 
+class FittedEndplates(Protocol):
+    """Endplate surfaces from elsewhere than the mask."""
+
+    def in_place_of(self, surfaces: EndplateSurfaces, frame: VertebralFrame) -> EndplateSurfaces:
+        """The mask's surfaces in `frame`, with the better ones where they are known."""
+
+
 class VertebralBody:
     """The mask of one body in a crop of the scan, with its frame.
 
@@ -55,10 +63,19 @@ class VertebralBody:
     """
 
     def __init__(
-        self, mask: NDArray[np.bool_], lower_zyx: tuple[int, int, int], grid: Geometry, frame: VertebralFrame
+        self,
+        mask: NDArray[np.bool_],
+        lower_zyx: tuple[int, int, int],
+        grid: Geometry,
+        frame: VertebralFrame,
+        endplates: FittedEndplates | None = None,
     ) -> None:
-        """`mask` (z, y, x) is the crop of the body that starts at `lower_zyx` on `grid`, the grid of the scan."""
+        """`mask` (z, y, x) is the crop of the body that starts at `lower_zyx` on `grid`, the grid of the scan.
+
+        `endplates` are surfaces that are known better than the mask shows them.
+        """
         self.frame = frame
+        self.endplates = endplates
         self.grid = grid
         self.lower = lower_zyx
         depth, rows, columns = (low + size for low, size in zip(lower_zyx, mask.shape, strict=True))
@@ -80,6 +97,12 @@ class VertebralBody:
             crop = tuple(slice(int(low), int(high)) for low, high in zip(lower, upper, strict=True))
         z, y, x = (part.start for part in crop)
         return cls(bodies.voxels[crop] == label, (z, y, x), bodies.geometry, frame)
+
+    def refined(self, frame: VertebralFrame, endplates: FittedEndplates) -> VertebralBody:
+        """The same mask with another frame and with endplates that are known better than the mask shows them."""
+        other = VertebralBody(self.mask, self.lower, self.grid, frame, endplates)
+        other.__dict__["_signed_depth"] = self._signed_depth  # the frame does not change it, and it takes long
+        return other
 
     @property
     def voxel_count(self) -> int:
@@ -165,7 +188,8 @@ class VertebralBody:
         depth = self.depth_mm(self.frame.to_lps_mm(columns))
         superior = first_inside(depth[..., ::-1], heights[::-1])
         inferior = first_inside(depth, heights)
-        return EndplateSurfaces(left, posterior, superior, inferior)
+        of_mask = EndplateSurfaces(left, posterior, superior, inferior)
+        return of_mask if self.endplates is None else self.endplates.in_place_of(of_mask, self.frame)
 
     def surface_on_axis_mm(self, is_superior: bool, radius_mm: float = SURFACE_RADIUS_MM) -> float:
         """Height of an endplate surface around the body's axis: the median within `radius_mm` of it.  [mm]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from spongiosa.anatomy.frame import SpineDescription, Vertebra
+from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.anatomy.levels import CRANIAL_TO_CAUDAL, FIRST_UNNUMBERED
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions import mid_slice, trajectories, volumes
-from spongiosa.regions.body import SURFACE_RADIUS_MM, VertebralBody, bounding_boxes, require_one_grid
-from spongiosa.regions.findings import find_findings
 from spongiosa.regions.mid_slice import place_mid_slice_shapes
 from spongiosa.regions.pedicle_axes import SIDES
 from spongiosa.regions.pedicles import place_pedicles
 from spongiosa.regions.region import Region, RegionSet
 from spongiosa.regions.site import BoneAxis, Site
 from spongiosa.regions.slices import HEIGHTS, place_ellipses
+from spongiosa.regions.survey import Survey, Unusable, survey_spine
 from spongiosa.regions.trajectories import place_trajectories
 from spongiosa.volume import Volume
 
@@ -62,63 +61,30 @@ def place_regions(
     the axes of inserted or planned screws, where the pedicle's own axis does not serve.
     Raises `ValueError` when a map lies on another grid.
     """
-    require_one_grid(volume, vertebrae, bodies)
-    by_level = {vertebra.level: vertebra for vertebra in spine.vertebrae}
-    is_unnumbered = any(vertebra.label >= FIRST_UNNUMBERED for vertebra in spine.vertebrae)
-    findings = find_findings(volume, bodies, spine, settings)
-    marked = _MarkedVertebrae(vertebrae, bodies)
+    return place_surveyed(survey_spine(volume, vertebrae, bodies, spine, settings), settings, screws)
+
+
+def place_surveyed(survey: Survey, settings: RegionsSettings, screws: Screws | None = None) -> RegionSet:
+    """All regions of the configured levels of a surveyed spine; see `place_regions`."""
+    by_level = {found.vertebra.level: found for found in survey.vertebrae}
+    is_unnumbered = any(found.vertebra.label >= FIRST_UNNUMBERED for found in survey.vertebrae)
     regions: list[Region] = []
     for level in (level.name for level in CRANIAL_TO_CAUDAL if level.name in settings.levels):
-        vertebra = by_level.get(level)
-        if vertebra is None:
+        found = by_level.get(level)
+        if found is None:
             reason = Reason.LEVEL_UNKNOWN if is_unnumbered else Reason.LEVEL_NOT_IN_VIEW
             regions += _all_missing(level, settings, reason, f"{level} is not among the vertebrae that were found.")
             continue
-        found = marked.shapes_of(vertebra)
-        if isinstance(found, _Unusable):
-            regions += _all_missing(level, settings, found.reason, found.detail)
+        if found.unusable is not None or found.body is None:
+            unusable = found.unusable or Unusable(Reason.FRAME_UNCERTAIN, f"{level} has no body.")
+            regions += _all_missing(level, settings, unusable.reason, unusable.detail)
             continue
-        body, whole = found
         axes = {side: axis for (of_level, side), axis in (screws or {}).items() if of_level == level}
         for variant, parameters, names in _variants(settings):
-            site = Site(level, body, whole, parameters, variant, axes, findings[vertebra.label].flags)
+            site = Site(level, found.body, found.whole, parameters, variant, axes, found.flags)
             placed = (region for family in CATALOGUE if names & set(family.names) for region in family.place(site))
             regions += [region for region in placed if region.name in names]
-    return RegionSet(volume.geometry, tuple(regions))
-
-
-@dataclass(frozen=True)
-class _Unusable:
-    """Why nothing can be placed in a vertebra."""
-
-    reason: Reason
-    detail: str
-
-
-class _MarkedVertebrae:
-    """The label maps of a scan, by vertebra."""
-
-    def __init__(self, vertebrae: Volume, bodies: Volume) -> None:
-        self._vertebrae, self._bodies = vertebrae, bodies
-        self._vertebra_boxes, self._body_boxes = bounding_boxes(vertebrae), bounding_boxes(bodies)
-
-    def shapes_of(self, vertebra: Vertebra) -> tuple[VertebralBody, VertebralBody | None] | _Unusable:
-        """Body and whole vertebra (None when only bodies are marked), or why they cannot be used."""
-        level, label, frame = vertebra.level, vertebra.label, vertebra.frame
-        if vertebra.is_truncated:
-            return _Unusable(Reason.LEVEL_TRUNCATED, f"{level} is cut by the edge of the scan.")
-        if frame is None:
-            return _Unusable(Reason.FRAME_UNCERTAIN, f"No anatomical frame could be fitted to {level}.")
-        if label not in self._body_boxes:
-            return _Unusable(Reason.FRAME_UNCERTAIN, f"No vertebral body is marked at {level}.")
-        body = VertebralBody.of_label(self._bodies, label, frame, self._body_boxes[label])
-        if body.touches_the_edge:
-            return _Unusable(Reason.LEVEL_TRUNCATED, f"The body of {level} reaches the edge of the scan.")
-        if not body.surfaces.near(0.0, 0.0, SURFACE_RADIUS_MM).any():
-            return _Unusable(Reason.FRAME_UNCERTAIN, f"The frame of {level} lies outside of its body.")
-        if label not in self._vertebra_boxes:
-            return body, None
-        return body, VertebralBody.of_label(self._vertebrae, label, frame, self._vertebra_boxes[label])
+    return RegionSet(survey.volume.geometry, tuple(regions))
 
 
 def _variants(settings: RegionsSettings) -> list[tuple[str, RegionsSettings, set[str]]]:

@@ -11,7 +11,7 @@ from spongiosa.regions.body import EndplateSurfaces, VertebralBody
 
 #: Half the width of the mid-sagittal strip in which the middle height is measured, and of that in which the rims are
 #: sought: the posterior wall is indented in the midline, where the rim is missing.  [mm]
-STRIP_HALF_WIDTH_MM, RIM_HALF_WIDTH_MM = 4.0, 10.0
+STRIP_HALF_WIDTH_MM, RIM_HALF_WIDTH_MM = 4.0, 8.0
 
 #: The middle height is the mean over this share of the body's depth.
 MIDDLE_BAND = (0.42, 0.58)
@@ -57,7 +57,13 @@ def measure_heights(body: VertebralBody) -> BodyHeights | None:
 
 
 def _rim_height(surfaces: EndplateSurfaces, where: NDArray[np.bool_], towards: float) -> float:
-    """Distance between the rims of both endplates at one end of the body (`towards` -1 anterior, +1 posterior)."""
-    edge = EDGE_WEIGHT * towards * np.broadcast_to(surfaces.posterior_mm[:, None], where.shape)[where]
-    superior, inferior = surfaces.superior_mm[where], surfaces.inferior_mm[where]
-    return float(superior[(superior + edge).argmax()] - inferior[(edge - inferior).argmax()])
+    """Distance between the rims of both endplates at one end of the body (`towards` -1 anterior, +1 posterior).
+
+    The median over sagittal lines: of a single line, the furthest point is a voxel's corner.
+    """
+    edge = EDGE_WEIGHT * towards * surfaces.posterior_mm[:, None]
+    lines = np.flatnonzero(where.any(axis=0))
+    superior, inferior = (np.where(where, each, np.nan) for each in (surfaces.superior_mm, surfaces.inferior_mm))
+    top = np.nanargmax(superior[:, lines] + edge, axis=0)
+    bottom = np.nanargmax(edge - inferior[:, lines], axis=0)
+    return float(np.median(superior[top, lines] - inferior[bottom, lines]))

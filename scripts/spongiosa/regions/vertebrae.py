@@ -7,8 +7,7 @@ from typing import Any
 from spongiosa.anatomy.frame import SpineDescription, Vertebra, VertebralFrame
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
-from spongiosa.regions.body import require_one_grid
-from spongiosa.regions.findings import Findings, find_findings
+from spongiosa.regions.survey import Survey, SurveyedVertebra, survey_spine
 from spongiosa.volume import FloatArray, Volume
 
 #: Columns of a row, in order; the runner adds the scan.
@@ -34,12 +33,16 @@ def describe_vertebrae(
     `bodies` and `vertebrae` on the grid of `volume`; `spine` describes their labels.
     Raises `ValueError` when a label map lies on another grid.
     """
-    require_one_grid(volume, vertebrae, bodies)
-    findings = find_findings(volume, bodies, spine, settings)
-    return [_row(vertebra, spine.method, findings[vertebra.label]) for vertebra in spine.vertebrae]
+    return describe_surveyed(survey_spine(volume, vertebrae, bodies, spine, settings))
 
 
-def _row(vertebra: Vertebra, method: str, findings: Findings) -> dict[str, Any]:
+def describe_surveyed(survey: Survey) -> list[dict[str, Any]]:
+    """One row per vertebra of a surveyed spine; see `describe_vertebrae`."""
+    return [_row(found, survey.method) for found in survey.vertebrae]
+
+
+def _row(findings: SurveyedVertebra, method: str) -> dict[str, Any]:
+    vertebra = findings.vertebra
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {
         "level": vertebra.level,

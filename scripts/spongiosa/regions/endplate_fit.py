@@ -1,0 +1,361 @@
+"""The surface of an endplate from the image: where a thin dense plate between disc and spongy bone fits best.
+
+A label map places an endplate to half a voxel, on a scan of 5 mm slices to 2.5 mm.  The image knows more: the plate is
+thinner than a voxel and adds the same HU wherever in the voxels it lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import ndtr
+
+from spongiosa.regions.body import SURFACE_STEP_MM, EndplateSurfaces, VertebralBody, voxel_extent_mm
+from spongiosa.regions.coverage import Box
+from spongiosa.volume import FloatArray, Volume
+
+#: Thickness of the bony endplate.  [mm]
+#: Source: Edwards et al., J Bone Joint Surg Am 2001; 83: 1472-1479 (means of 0.4 to 0.9 mm over the plate).
+PLATE_MM = 0.7
+
+#: Thicknesses that are tried on thin slices, which tell a thick or sclerotic plate from a thin one.  [mm]
+PLATES_MM = (0.5, 0.7, 1.0, 1.4, 2.0)
+
+#: Standard deviation of the blur that the scanner's kernel adds to the voxels' own.  [mm]
+KERNEL_SIGMA_MM = 0.5
+
+#: Voxels so far outside and inside of the label map's surface are fitted.  [mm]
+OUTSIDE_MM, INSIDE_MM = 5.0, 7.0
+
+#: The rim of the body, where the plate ends and spurs begin, is left out.  [mm]
+RIM_MM = 2.0
+
+#: A column thinner than this share of the body's median is a spur's.
+SPUR_SHARE = 0.5
+
+#: Columns (1 mm2) that a surface is fitted to at least, and voxels at least and at most.
+FEWEST_COLUMNS, FEWEST_VOXELS, MOST_VOXELS = 60, 120, 3000
+
+#: Exponents (left, posterior) of the surface's terms: a plane, a dish, and what deviates from it.
+TERMS = tuple((i, degree - i) for degree in range(5) for i in range(degree, -1, -1))
+
+#: How much an endplate rises from the middle of the footprint to its edge along either axis, mean and standard
+#: deviation: for what thick slices leave open.  [mm]
+DISH_MM, DISH_SIGMA_MM = 1.0, 1.5
+
+#: How far terms of the third and fourth order may reach (standard deviation at the edge of the footprint).  [mm]
+HIGHER_TERMS_MM = 3.0
+
+#: How uncertain the label map's surface is: by its voxels (in voxels along the axis), and beyond that.
+LABEL_SIGMA_VOXELS, LABEL_SIGMA_MM = 0.35, 0.6
+
+#: A plate is seen when it is brighter than this many standard errors.
+CLEAR_PLATE = 4.0
+
+TUKEY_CUTOFF = 4.685  # 95 % efficiency for Gaussian residuals (Beaton and Tukey, Technometrics 1974)
+#: How much the plate's brightness varies from place to place, as a share of it.
+VARIATION = 0.3
+#: What is known of disc, spongy bone minus disc and plate [HU], and of the slope below the plate [HU/mm] where thick
+#: slices show too little of them: mean and standard deviation.
+LINEAR_PRIOR = np.array([[80.0, 30.0], [50.0, 100.0], [700.0, 400.0], [0.0, 5.0]])
+#: Noise before it is known.  [HU]
+NOISE_HU = 30.0
+#: Slices up to this thickness show where a plate lies, however thick it is; in thicker ones the plate's variation, over
+#: some millimetres, is taken for place, and fewer voxels count as independent of each other.  [mm]
+CLEAR_SLICE_MM = 1.5
+ITERATIONS = 8
+SMALLEST_STEP_MM = 0.02
+
+
+@dataclass(frozen=True)
+class EndplateSurface:
+    """Height of an endplate over (left, posterior), a polynomial in coordinates scaled to the footprint, frame mm."""
+
+    coefficients_mm: FloatArray
+    centre_mm: tuple[float, float]
+    half_size_mm: tuple[float, float]
+
+    def height_mm(self, left_mm: FloatArray, posterior_mm: FloatArray) -> FloatArray:
+        """Superior coordinate of the surface over points of the frame, any shape.  [mm]"""
+        return np.asarray(self._terms(left_mm, posterior_mm) @ self.coefficients_mm)
+
+    def _terms(self, left_mm: FloatArray, posterior_mm: FloatArray) -> FloatArray:
+        a = (left_mm - self.centre_mm[0]) / self.half_size_mm[0]
+        b = (posterior_mm - self.centre_mm[1]) / self.half_size_mm[1]
+        return np.stack([a**i * b**j for i, j in TERMS], axis=-1)
+
+
+def inner_footprint(surfaces: EndplateSurfaces) -> NDArray[np.bool_]:
+    """The columns of a body without its rim and without spurs, shape (posterior, left)."""
+    thickness = np.nan_to_num(surfaces.superior_mm - surfaces.inferior_mm)
+    if not (thickness > 0).any():
+        return thickness > 0
+    parts, _ = ndimage.label(thickness > SPUR_SHARE * np.median(thickness[thickness > 0]))
+    largest = parts == 1 + int(np.bincount(parts.reshape(-1))[1:].argmax())
+    padded = np.pad(ndimage.binary_fill_holes(largest), 1)
+    return np.asarray(ndimage.distance_transform_edt(padded)[1:-1, 1:-1] * SURFACE_STEP_MM > RIM_MM)
+
+
+def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superior: bool) -> EndplateSurface | None:
+    """The outer surface of one endplate from the image; None when no plate is seen where the label map has one.
+
+    With d the depth of a voxel below the surface, its HU is modelled as
+
+        disc + (spongy - disc) H(d - t) + plate (H(d) - H(d - t)) + slope max(d - t, 0),
+
+    H the unit step blurred by the voxel's extent along the surface's normal (a box) and the kernel (a Gaussian), t the
+    plate's thickness.  The surface is a polynomial of fourth order, the label map's its starting point; Gauss-Newton
+    with Tukey's biweight, so that spurs, nodes and sclerosis pull little.
+    """
+    surfaces = body.surfaces
+    footprint = inner_footprint(surfaces)
+    if int(footprint.sum()) < FEWEST_COLUMNS:
+        return None
+    start, prior_sigma = _start(body, surfaces, footprint, is_superior)
+    voxels = _voxels_about(volume, bodies, body, start, footprint, is_superior)
+    if voxels is None:
+        return None
+    fit = _Fit(voxels, body, 1.0 if is_superior else -1.0)
+    found = fit.run(start, prior_sigma)
+    if found is None:
+        return None
+    rows, columns = np.nonzero(footprint)
+    places = surfaces.left_mm[columns], surfaces.posterior_mm[rows]
+    moved = found.height_mm(*places) - start.height_mm(*places)
+    limit = 1.5 + 0.75 * voxel_extent_mm(body.grid, body.frame.superior)
+    return found if abs(float(moved.mean())) <= limit and float(np.abs(moved).max()) <= 3.0 * limit else None
+
+
+def _start(
+    body: VertebralBody, surfaces: EndplateSurfaces, footprint: NDArray[np.bool_], is_superior: bool
+) -> tuple[EndplateSurface, FloatArray]:
+    """The label map's surface as a polynomial of second order, and how far each term may be from it."""
+    rows, columns = np.nonzero(footprint)
+    left, posterior = surfaces.left_mm[columns], surfaces.posterior_mm[rows]
+    centre = float(left.max() + left.min()) / 2, float(posterior.max() + posterior.min()) / 2
+    half = float(np.ptp(left)) / 2 + 0.5, float(np.ptp(posterior)) / 2 + 0.5
+    height = (surfaces.superior_mm if is_superior else surfaces.inferior_mm)[rows, columns]
+    order = np.array([i + j for i, j in TERMS])
+    empty = EndplateSurface(np.zeros(len(TERMS)), centre, half)
+    terms = empty._terms(left, posterior)[:, order <= 2]
+    coefficients = np.zeros(len(TERMS))
+    coefficients[order <= 2] = np.linalg.lstsq(terms, height, rcond=None)[0]
+    low = LABEL_SIGMA_MM + LABEL_SIGMA_VOXELS * voxel_extent_mm(body.grid, body.frame.superior)
+    sigma = np.where(
+        order <= 2, low, HIGHER_TERMS_MM * min(1.0, CLEAR_SLICE_MM / voxel_extent_mm(body.grid, body.frame.superior))
+    )
+    curved = np.flatnonzero(order == 2)
+    dish = np.array([1.0 if 1 not in TERMS[term] else 0.0 for term in curved]) * (1.0 if is_superior else -1.0)
+    precision = 1.0 / low**2 + 1.0 / DISH_SIGMA_MM**2
+    coefficients[curved] = (coefficients[curved] / low**2 + DISH_MM * dish / DISH_SIGMA_MM**2) / precision
+    sigma[curved] = precision**-0.5
+    return EndplateSurface(coefficients, centre, half), sigma
+
+
+@dataclass(frozen=True)
+class _Voxels:
+    """Voxels about an endplate: frame coordinates, shape (n, 3), and HU, shape (n,)."""
+
+    local_mm: FloatArray
+    hu: FloatArray
+
+
+def _voxels_about(
+    volume: Volume,
+    bodies: Volume,
+    body: VertebralBody,
+    start: EndplateSurface,
+    footprint: NDArray[np.bool_],
+    is_superior: bool,
+) -> _Voxels | None:
+    """The voxels over the footprint near the starting surface, without those near another vertebra."""
+    surfaces, sign = body.surfaces, 1.0 if is_superior else -1.0
+    rows, columns = np.nonzero(footprint)
+    across = np.stack([surfaces.left_mm[columns], surfaces.posterior_mm[rows]], axis=1)
+    heights = start.height_mm(across[:, 0], across[:, 1])[:, None]
+    ends = [np.hstack([across, heights + sign * reach]) for reach in (OUTSIDE_MM, -INSIDE_MM)]
+    box = Box.around(body.frame.to_lps_mm(np.concatenate(ends)), body.grid)
+    indices = box.voxel_indices()
+    local = body.frame.to_local_mm(body.grid.points_mm(indices))
+    column = np.rint((local[:, 0] - surfaces.left_mm[0]) / SURFACE_STEP_MM).astype(int)
+    row = np.rint((local[:, 1] - surfaces.posterior_mm[0]) / SURFACE_STEP_MM).astype(int)
+    inside = (row >= 0) & (row < footprint.shape[0]) & (column >= 0) & (column < footprint.shape[1])
+    inside[inside] = footprint[row[inside], column[inside]]
+    kept = np.flatnonzero(inside)
+    depth = sign * (start.height_mm(local[kept, 0], local[kept, 1]) - local[kept, 2])
+    kept = kept[(depth > -OUTSIDE_MM) & (depth < INSIDE_MM)]
+
+    window = tuple(slice(low, high) for low, high in zip(box.lower, box.upper, strict=True))
+    labels = bodies.voxels[window].reshape(-1)
+    is_other = (labels > 0) & (labels != _label_of(bodies, body))
+    others = np.flatnonzero(is_other & inside & (sign * local[:, 2] > 0))
+    if others.size:
+        # The neighbour's plate begins half a voxel before its label.
+        gap = np.full(footprint.shape, np.inf)
+        np.minimum.at(gap, (row[others], column[others]), sign * local[others, 2])
+        gap = ndimage.minimum_filter(gap, size=3)
+        clearance = voxel_extent_mm(body.grid, body.frame.superior) / 2 + 1.0
+        kept = kept[sign * local[kept, 2] < gap[row[kept], column[kept]] - clearance]
+    if kept.size < FEWEST_VOXELS:
+        return None
+    # Some of them, chosen by place: the order in which a scan is stored may not decide.
+    kept = kept[_scattered(local[kept]) < MOST_VOXELS / kept.size]
+    return _Voxels(local[kept], np.asarray(volume.voxels[window], dtype=np.float64).reshape(-1)[kept])
+
+
+def _scattered(points_mm: FloatArray) -> FloatArray:
+    """A number in [0, 1) for every point, shape (n, 3), the same whenever it is asked for."""
+    return np.asarray(np.mod(np.abs(np.sin(points_mm @ np.array([12.9898, 78.233, 37.719]))) * 4375.85, 1.0))
+
+
+def _label_of(bodies: Volume, body: VertebralBody) -> int:
+    """The integer of a body in the label map."""
+    first = np.argwhere(body.mask)[0] + np.asarray(body.lower)
+    return int(bodies.voxels[tuple(first)])
+
+
+class _Fit:
+    """The surface's terms that explain the HU of voxels about a plate best, beside the label map's surface."""
+
+    def __init__(self, voxels: _Voxels, body: VertebralBody, sign: float) -> None:
+        self.voxels, self.sign, self.plate_mm = voxels, sign, PLATE_MM
+        along = np.abs(np.asarray(body.grid.direction).T @ body.frame.superior) * np.asarray(body.grid.spacing_mm)
+        widest = int(along.argmax())
+        sigma_mm = float(np.sqrt(KERNEL_SIGMA_MM**2 + (np.delete(along, widest) ** 2).sum() / 12))
+        self.independent_share = min(1.0, (CLEAR_SLICE_MM / float(along[widest])) ** 2)
+        self.table_mm = np.arange(-16.0, 16.0, 0.05)
+        self.step_table = blurred_step(self.table_mm, max(float(along[widest]), 0.2), sigma_mm)
+        self.highest = float((self._design(self.table_mm)[:, 2]).max())
+
+    def run(self, start: EndplateSurface, prior_sigma: FloatArray) -> EndplateSurface | None:
+        """The surface where the model fits best, or None when the plate does not stand out."""
+        local = self.voxels.local_mm
+        self.terms = start._terms(local[:, 0], local[:, 1])
+        self.start, self.prior_sigma = start.coefficients_mm, prior_sigma
+        self.weights = np.full(len(local), self.independent_share / NOISE_HU**2)
+        order = np.array([i + j for i, j in TERMS])
+        coefficients = self._scanned(start.coefficients_mm.copy(), order)
+        _, linear, _ = self._residual(coefficients)
+        self.plate_hu, self.contrast_hu = float(linear[2]), float(linear[2]) * self.highest + abs(float(linear[1]))
+        coefficients = self._polished(coefficients, np.flatnonzero(order <= 2))
+        if self.independent_share == 1.0:
+            coefficients = self._with_own_thickness(coefficients)
+        coefficients = self._polished(coefficients, np.flatnonzero(order <= 4))
+        if not self._stands_out(coefficients):
+            return None
+        return EndplateSurface(coefficients, start.centre_mm, start.half_size_mm)
+
+    def _scanned(self, coefficients: FloatArray, order: NDArray[np.int_]) -> FloatArray:
+        """The best height and tilts on a grid, one after the other: a plate is not missed by a descent that starts
+        beside it."""
+        for reach in (1.0, 0.5):
+            for term in np.flatnonzero(order <= 1):
+                offsets = np.linspace(-1.5, 1.5, 13) * reach * self.prior_sigma[term]
+                costs = []
+                for offset in offsets:
+                    trial = coefficients.copy()
+                    trial[term] += offset
+                    costs.append(self._cost(trial))
+                coefficients[term] += offsets[int(np.argmin(costs))]
+        return coefficients
+
+    def _polished(self, coefficients: FloatArray, free: NDArray[np.int_]) -> FloatArray:
+        """Levenberg-Marquardt over the free terms."""
+        damping = 1e-2
+        for _ in range(ITERATIONS):
+            self._reweigh(coefficients)
+            cost = self._cost(coefficients)
+            residual, _, slope = self._residual(coefficients)
+            jacobian = (self.sign * slope)[:, None] * self.terms[:, free]
+            weighted = jacobian * self.weights[:, None]
+            gradient = weighted.T @ residual + (self.start - coefficients)[free] / self.prior_sigma[free] ** 2
+            hessian = weighted.T @ jacobian + np.diag(1.0 / self.prior_sigma[free] ** 2)
+            for _ in range(4):
+                step = np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
+                trial = coefficients.copy()
+                trial[free] += step
+                if self._cost(trial) < cost:
+                    coefficients, damping = trial, damping / 5
+                    break
+                damping *= 10
+            else:
+                break
+            if np.abs(step).max() < SMALLEST_STEP_MM:
+                break
+        return coefficients
+
+    def _with_own_thickness(self, coefficients: FloatArray) -> FloatArray:
+        """The same surface with the plate's thickness that fits best, its middle where it was."""
+
+        def moved(plate_mm: float) -> FloatArray:
+            return np.concatenate([[coefficients[0] + self.sign * (plate_mm - PLATE_MM) / 2], coefficients[1:]])
+
+        costs = []
+        for self.plate_mm in PLATES_MM:
+            costs.append(self._cost(moved(self.plate_mm)))
+        self.plate_mm = PLATES_MM[int(np.argmin(costs))]
+        return moved(self.plate_mm)
+
+    def _residual(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """HU minus the model at its best linear part; that part (as in `_design`); the model's derivative by depth."""
+        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        design = self._design(depth)
+        linear = _solution(design, self.voxels.hu, self.weights, slice(None))
+        if linear[2] < 0:
+            others = [0, 1, 3]
+            linear = np.insert(_solution(design[:, others], self.voxels.hu, self.weights, others), 2, 0.0)
+        slope = (self._design(depth + 0.05) - self._design(depth - 0.05)) @ linear / 0.1
+        return self.voxels.hu - design @ linear, linear, slope
+
+    def _cost(self, coefficients: FloatArray) -> float:
+        residual, _, _ = self._residual(coefficients)
+        away = (coefficients - self.start) / self.prior_sigma
+        return float((self.weights * residual**2).sum() + (away**2).sum())
+
+    def _reweigh(self, coefficients: FloatArray) -> None:
+        """Inverse variances times Tukey's biweight.
+
+        A voxel of the plate varies with the plate's thickness, besides the noise.  What stands out by less than the
+        plate itself is no outlier: it may be the plate, in another place.
+        """
+        residual, _, _ = self._residual(coefficients)
+        noise = max(1.4826 * float(np.median(np.abs(residual))), 2.0)
+        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        plate = self.plate_hu * self._design(depth)[:, 2]
+        variance = noise**2 + (VARIATION * plate) ** 2
+        tolerated = np.maximum(variance, (VARIATION * self.contrast_hu) ** 2)
+        biweight = np.clip(1.0 - residual**2 / (TUKEY_CUTOFF**2 * tolerated), 0.0, None) ** 2
+        self.weights = self.independent_share * biweight / variance
+
+    def _stands_out(self, coefficients: FloatArray) -> bool:
+        """Whether plate and spongy bone differ from the disc by many standard errors."""
+        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        design = self._design(depth)
+        _, linear, _ = self._residual(coefficients)
+        covariance = np.linalg.pinv((design * self.weights[:, None]).T @ design)
+        contrast = np.array([0.0, 1.0, 1.0, 0.0])
+        return bool(contrast @ linear > CLEAR_PLATE * np.sqrt(contrast @ covariance @ contrast))
+
+    def _design(self, depth: FloatArray) -> FloatArray:
+        """Columns disc, spongy - disc, plate, slope of the model, shape (n, 4)."""
+        outer = np.interp(depth, self.table_mm, self.step_table)
+        inner = np.interp(depth - self.plate_mm, self.table_mm, self.step_table)
+        return np.stack([np.ones_like(depth), inner, outer - inner, np.maximum(depth - self.plate_mm, 0.0)], axis=1)
+
+
+def blurred_step(depth_mm: FloatArray, box_mm: float, sigma_mm: float) -> FloatArray:
+    """The unit step at depth 0, blurred by a box and by a Gaussian."""
+    upper, lower = (depth_mm + box_mm / 2) / sigma_mm, (depth_mm - box_mm / 2) / sigma_mm
+    ramp = upper * ndtr(upper) - lower * ndtr(lower)
+    ramp += (np.exp(-(upper**2) / 2) - np.exp(-(lower**2) / 2)) / np.sqrt(2 * np.pi)
+    return np.asarray(ramp * sigma_mm / box_mm)
+
+
+def _solution(design: FloatArray, values: FloatArray, weights: FloatArray, used: slice | list[int]) -> FloatArray:
+    """Weighted least squares with `LINEAR_PRIOR` as further observations."""
+    weighted = design * weights[:, None]
+    mean, sigma = LINEAR_PRIOR[used].T
+    return np.asarray(np.linalg.solve(weighted.T @ design + np.diag(sigma**-2), weighted.T @ values + mean / sigma**2))
