@@ -102,10 +102,10 @@ def parsed_cell(column: ClinicalColumn, text: str) -> Any:
 
 
 def _hint(text: str) -> str:
-    if re.fullmatch(r"[-+]?\d+([.,]\d+)?\s*[^\d\s.,].*", text):
-        return " Units belong into the heading, not into the cell."
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}.*", text):
         return " A spreadsheet may have turned a number into a date."
+    if re.fullmatch(r"[-+]?\d+([.,]\d+)?\s*[^\d\s.,].*", text):
+        return " Units belong into the heading, not into the cell."
     return ""
 
 

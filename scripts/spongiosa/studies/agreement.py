@@ -166,7 +166,7 @@ def agreement_figure(key: str, title: str, pairs: pd.DataFrame) -> tuple[FigureE
         if found is None:
             continue
         limits = (found.lower_limit.estimate, found.bias.estimate, found.upper_limit.estimate)
-        words = f"bias {number(limits[1])}, limits {number(limits[0])} to {number(limits[2])}, n = {len(rows)}"
+        words = f"bias {number(limits[1])}, n = {len(rows)}\nlimits {number(limits[0])} to {number(limits[2])}"
         unit = str(rows["unit"].iloc[0])
         panels.append(
             figures.ScatterPanel(
@@ -174,8 +174,8 @@ def agreement_figure(key: str, title: str, pairs: pd.DataFrame) -> tuple[FigureE
                 x=means,
                 y=differences,
                 group=np.full(means.size, "pair"),
-                x_label=f"Mean of readers and workflow [{unit}]",
-                y_label=f"Readers − workflow [{unit}]",
+                x_label=f"Mean [{unit}]",
+                y_label=f"Difference [{unit}]",
                 line=(limits[1], 0.0),
                 band=(limits[2] - limits[0]) / 2,
                 remark=words,
@@ -185,13 +185,14 @@ def agreement_figure(key: str, title: str, pairs: pd.DataFrame) -> tuple[FigureE
         data.append(rows.assign(mean=means, difference=differences))
     if not panels:
         return None, "No patient was measured by a reader and by the workflow."
-    remarks = "; ".join(f"{panel.title}: {panel.remark}" for panel in panels)
+    remarks = "; ".join(f"{panel.title}: {panel.remark}" for panel in panels).replace("\n", ", ")
     return FigureExhibit(
         key=key,
         title=title,
         figure=figures.scatter(panels, {"pair": GroupStyle("Patient", theme.BLUE, "o")}),
         data=pd.concat(data, ignore_index=True),
-        caption="Line: bias. Band: limits of agreement, bias ± 1.96 SD.",
+        caption="Readers' mean minus workflow over the mean of both, one point per patient. Line: bias. Band: limits "
+        "of agreement, bias ± 1.96 SD.",
         alt=f"Bland-Altman plots of readers against the workflow. {remarks}.",
     ), ""
 

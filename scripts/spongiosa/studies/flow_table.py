@@ -9,6 +9,7 @@ import pandas as pd
 from spongiosa.outcome import MEANING, Reason
 from spongiosa.report.exhibits import TableExhibit
 from spongiosa.report.formatting import whole
+from spongiosa.report.variables import index_label
 
 _MEANINGS = {reason.value: sentence for reason, sentence in MEANING.items()}
 #: A criterion: its code, the patients whom it takes out, and the sentence of the flow.
@@ -33,8 +34,9 @@ def without_index(frame: pd.DataFrame, index: str) -> list[Criterion]:
     reasons = frame[column].astype("str") if column in frame else pd.Series(None, index=frame.index, dtype="str")
     reasons = reasons.mask(reasons.isna() | (reasons == ""), Reason.NOT_MEASURED.value)
     missing = numbers(frame, index).isna()
+    label = index_label(index.removesuffix("_referenced"))
     return [
-        (f"no_{index}:{reason}", missing & (reasons == reason), f"no {index}. {_MEANINGS.get(reason, reason)}")
+        (f"no_{index}:{reason}", missing & (reasons == reason), f"{label} is missing. {_MEANINGS.get(reason, reason)}")
         for reason in sorted(reasons[missing].unique())
     ]
 
