@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from internal_calibration_scans import real_section
 
 from spongiosa.density.attenuation import Material
 from spongiosa.density.two_material import fit_two_materials
@@ -42,6 +43,7 @@ def page(rows: pd.DataFrame, cpu_seconds: float) -> str:
             *_phases(rows),
             *_scale(rows),
             *_tissues(native),
+            *real_section(),
             *_published(),
         ]
     )

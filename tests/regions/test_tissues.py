@@ -203,6 +203,14 @@ def test_a_scale_that_ends_at_minus_1024_does_not_shift_the_air():
     assert sample_tissue(clipped).hu_mean == pytest.approx(-1000.0, abs=2.0)
 
 
+def test_tissues_are_regions_of_no_level(found):
+    regions = [found.regions[name].as_region() for name in TISSUES]
+    assert [region.name for region in regions] == list(TISSUES)
+    assert {region.level for region in regions} == {"none"}
+    assert regions[0].weights is not None
+    assert regions[TISSUES.index("cortical")].reason is Reason.TISSUES_NOT_FOUND
+
+
 def test_a_tissue_has_voxels_or_a_reason():
     with pytest.raises(ValueError, match="either"):
         TissueRegion("fat")

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from spongiosa.outcome import Reason
 from spongiosa.regions.coverage import VoxelWeights
+from spongiosa.regions.region import Region
 from spongiosa.volume import FloatArray
 
 #: The reference tissues, by the names of the data contract.
 TISSUES = ("air", "fat", "muscle", "blood", "cortical")
+
+#: What stands in the column `level` of a region that belongs to no vertebra.
+SCAN_LEVEL = "none"
 
 #: Half width of the window about the peak, in robust standard deviations.
 PEAK_HALF_WIDTH_SD = 1.5
@@ -52,6 +56,10 @@ class TissueRegion:
     def __post_init__(self) -> None:
         if not ((self.weights is None) == (self.sample is None) == (self.reason is not None)):
             raise ValueError("a tissue has either voxels and a sample or the reason why it has none")
+
+    def as_region(self) -> Region:
+        """The tissue as a region of the scan as a whole, which belongs to no level (`SCAN_LEVEL`)."""
+        return Region(SCAN_LEVEL, self.name, weights=self.weights, reason=self.reason, detail=self.detail)
 
 
 def sample_tissue(hu: NDArray[np.number]) -> TissueSample:

@@ -84,12 +84,13 @@ def find_great_vessels(grid: TissueGrid, spine: SpineInSlices) -> tuple[Vessel |
     """Aorta and vena cava, each None when it is not seen.
 
     The best tube in front of the spine is followed first, the second best beside it next; of the two the left one is
-    the aorta.  A single one is the aorta when it lies left of the spine's middle or at most 5 mm right of it.
+    the aorta.  The second is sought beside lumbar bodies only: further up the vena cava lies within the liver.  A
+    single one is the aorta when it lies left of the spine's middle or at most 5 mm right of it.
     """
-    first = _follow(grid, spine, None)
+    first = _follow(grid, spine, spine.is_above_fork, None)
     if first is None:
         return None, None
-    second = _follow(grid, spine, first)
+    second = _follow(grid, spine, spine.is_above_fork & spine.is_lumbar, first)
     if second is None:
         is_aorta = _left_mm(grid, spine, first) >= -ALONE_RIGHT_MM
         return (first, None) if is_aorta else (None, first)
@@ -102,11 +103,10 @@ def _left_mm(grid: TissueGrid, spine: SpineInSlices, vessel: Vessel) -> float:
     return float(np.nanmedian(vessel.centres[:, 1] - spine.column)) * grid.spacing_mm[2]
 
 
-def _follow(grid: TissueGrid, spine: SpineInSlices, neighbour: Vessel | None) -> Vessel | None:
-    """The tube with the best sections beside `neighbour`: dynamic programming over the candidates of all slices."""
+def _follow(grid: TissueGrid, spine: SpineInSlices, layers: Mask, neighbour: Vessel | None) -> Vessel | None:
+    """The tube with the best sections in `layers`, beside `neighbour`: dynamic programming over their candidates."""
     sections = [
-        _candidates(grid, k, spine, neighbour) if spine.is_above_fork[k] else np.empty((0, 4))
-        for k in range(grid.hu.shape[0])
+        _candidates(grid, k, spine, neighbour) if layers[k] else np.empty((0, 4)) for k in range(grid.hu.shape[0])
     ]
     occupied = [k for k, found in enumerate(sections) if len(found)]
     if not occupied:
