@@ -45,6 +45,8 @@ def phantom_calibration(
         for found in credible[:MOST_MEASURED]:
             measured = measure_rods(scan, found.axes, search.slices, found.match.is_used)
             outcome = _judged(measured, found.match, search.range_mm, phantom, rules, about)
+            if found.further_rods and outcome.line is not None:
+                outcome = _of_another_phantom(found.further_rods, outcome)
             (refused if outcome.line is None else accepted).append((found.match, outcome))
         if any(match.roundness >= ROUND_BEYOND_DOUBT * (len(phantom.rods) - 1) for match, _ in accepted):
             break
@@ -100,6 +102,15 @@ def _judged(
         scale = referenced_scale(np.where(fit.is_used, measured.hu, np.nan), phantom)
         report["referenced_hu"] = {"offset_hu": round(scale.offset_hu, 4), "slope": round(scale.slope, 6)}
     return CalibrationOutcome(fit.line(phantom, "phantom"), report=report, referenced=scale)
+
+
+def _of_another_phantom(further_rods: int, outcome: CalibrationOutcome) -> CalibrationOutcome:
+    seen = "a further rod" if further_rods == 1 else f"{further_rods} further rods"
+    return CalibrationOutcome.refused(
+        Reason.PHANTOM_FIT,
+        f"The rods fit, but {seen} can be seen beside them: is it the right phantom, and are all its rods listed?",
+        **outcome.report,
+    )
 
 
 def _near_miss(

@@ -30,8 +30,19 @@ UNEVEN_RATIO, UNEVEN_HU = 3.0, 10.0
 #: The rods lie in one plastic: what is around them may differ by this much.  [HU]
 ONE_PLASTIC_HU = 60.0
 
-#: Directions in which the other rod of a pair is looked for when it is as dark as its plastic.
+#: A spot this round and this different from the plastic is a rod beyond doubt.
+SURE_ROUNDNESS, SURE_CONTRAST_HU = 0.85, 25.0
+
+#: How far from a rod of the phantom a further rod is looked for, in distances between neighbours.
+FURTHER_RODS_WITHIN = 1.5
+
+#: A faint spot is a rod only where its core differs from its surroundings by this much, in HU and in standard errors.
+LEAST_STEP_HU, LEAST_STEP_SE = 2.0, 4.0
+
+#: Directions in which the other rod of a pair is looked for when it is as dark as its plastic, and how near its HU and
+#: that of the plastic around both must then be.
 DIRECTIONS = 120
+SAME_PLASTIC_HU = 8.0
 
 #: Two assignments whose lines differ by less at either HU are the same calibration.
 SAME_LINE_MG_CM3 = 2.0
@@ -40,10 +51,11 @@ SAME_LINE_AT_HU = (0.0, 200.0)
 
 @dataclass(frozen=True)
 class Disc:
-    """What an image shows at a place: mean and SD of the core of a rod, and the mean just around the rod.  [HU]"""
+    """What an image shows at a place: mean, SD and standard error of a rod's core, and what is around the rod.  [HU]"""
 
     hu: float
     sd_hu: float
+    se_hu: float
     around_hu: float
 
 
@@ -83,7 +95,7 @@ def matches(
 ) -> list[Match]:
     """Assignments of rods to places, the best first (`Match.rank`); `is_credible` says which may be right."""
     ranges = hu_ranges(phantom, rules)
-    rods = [spot for spot in spots if spot.roundness >= ROD_ROUNDNESS]
+    rods = [spot for spot in spots if spot.roundness >= ROD_ROUNDNESS and not _is_noise(spot, look)]
     found: dict[tuple[int, ...], Match | None] = {}
     for places in _poses(rods, phantom, ranges):
         assigned = _assigned(places, rods, ranges)
@@ -127,6 +139,24 @@ def incredible(fit: RodFit, rules: PhantomDetectionSettings) -> str | None:
     return None
 
 
+def further_rods(match: Match, spots: Sequence[Spot], look: Look) -> int:
+    """Rods in the same plastic that the phantom does not have: it is another phantom, or the layout is wrong."""
+    used = match.places_mm[match.is_used]
+    between = np.hypot(*(used[:, None, :] - used[None, :, :]).transpose(2, 0, 1))
+    reach = FURTHER_RODS_WITHIN * float(between[between > 0].min(initial=np.inf)) if len(used) > 1 else 0.0
+    plastic = [disc.around_hu for disc in map(look, used) if disc is not None]
+    count = 0
+    for spot in spots:
+        distance = float(np.hypot(*(used - spot.place_mm).T).min())
+        is_sure = spot.roundness >= SURE_ROUNDNESS and abs(spot.contrast_hu) >= SURE_CONTRAST_HU
+        if not is_sure or not match.radius_mm < distance <= reach:
+            continue
+        disc = look(spot.place_mm)
+        if disc is not None and plastic and abs(disc.around_hu - float(np.median(plastic))) <= ONE_PLASTIC_HU / 2:
+            count += 1
+    return count
+
+
 def is_rival(best: Match, other: Match) -> bool:
     """Whether another assignment has as many rods in view as the best and gives another line."""
     if other.is_used.sum() < best.is_used.sum():
@@ -165,24 +195,37 @@ def _pairs_with_a_faint_rod(
     """Matches of a phantom of two rods of which one is as dark as the plastic: at the nominal distance all around."""
     (x, y), (u, v) = (rod.position_mm for rod in phantom.rods)
     apart = float(np.hypot(u - x, v - y))
+    ring = apart * np.exp(1j * np.linspace(0.0, 2 * np.pi, DIRECTIONS, endpoint=False))
     found: list[Match] = []
     for number, spot in enumerate(spots):
         for rod, (low, high) in enumerate(ranges):
             if not low <= spot.hu <= high:
                 continue
-            around = []
-            for angle in np.linspace(0.0, 2 * np.pi, DIRECTIONS, endpoint=False):
+            around: list[Match] = []
+            for step in ring:
                 places = np.array([spot.place_mm, spot.place_mm])
-                places[1 - rod] += apart * np.array([np.cos(angle), np.sin(angle)])
+                places[1 - rod] += np.array([step.real, step.imag])
+                disc = look(places[1 - rod])
+                if disc is None or abs(disc.hu - disc.around_hu) > SAME_PLASTIC_HU:
+                    continue
                 assigned = [-1, -1]
                 assigned[rod] = number
                 match = _measured(assigned, places, spots, phantom, look, ranges)
-                if match is not None and match.is_used.all() and match.plastic_range_hu <= FAINT_HU:
+                if match is not None and match.is_used.all() and match.plastic_range_hu <= SAME_PLASTIC_HU:
                     around.append(match)
-            # The plastic is one; where it is not, the darkest and the brightest of it are rivals.
+            # The plastic is one; where it is not, its darker and its brighter parts are rivals.
             around.sort(key=lambda match: float(match.hu[1 - rod]))
-            found += [around[len(around) // 2], around[0], around[-1]] if around else []
+            count = len(around)
+            found += [around[count // 2], around[count // 10], around[-1 - count // 10]] if around else []
     return found
+
+
+def _is_noise(spot: Spot, look: Look) -> bool:
+    """Whether a faint spot is no clearer than the noise within it."""
+    if abs(spot.contrast_hu) >= FAINT_HU:
+        return False
+    disc = look(spot.place_mm)
+    return disc is None or abs(disc.hu - disc.around_hu) < max(LEAST_STEP_HU, LEAST_STEP_SE * disc.se_hu)
 
 
 def _assigned(places: FloatArray, spots: Sequence[Spot], ranges: FloatArray) -> list[int]:

@@ -18,7 +18,7 @@ from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.config.calibration import PhantomDetectionSettings
 from spongiosa.config.phantoms import PhantomSettings
 from spongiosa.density.phantom_axes import Bundle, parallel_bundles, straight_tracks
-from spongiosa.density.phantom_layout import Disc, Look, Match, matches
+from spongiosa.density.phantom_layout import Disc, Look, Match, further_rods, matches
 from spongiosa.density.phantom_rings import Spot, round_spots
 from spongiosa.density.phantom_rods import RodAxes
 from spongiosa.volume import FloatArray, Volume
@@ -39,6 +39,8 @@ RADII_OF_NOMINAL = (0.8, 0.9, 1.0, 1.1, 1.2)
 RADII_OF_CERTIFICATE = (0.95, 1.0, 1.05)
 #: Rods of a preset whose diameter is not certain are looked at this far inside at first.
 SURE_SHARE_OF_RADIUS = 0.85
+#: Pixels that share their noise.
+CORRELATED_PIXELS = 4.0
 #: No rod of a phantom lies nearer to the middle of a vertebral body; vessels and kidneys do.  [mm]
 NEAREST_TO_SPINE_MM = 50.0
 #: Vertebral range beyond the outermost bodies' centres: half a body.  [mm]
@@ -47,10 +49,11 @@ BEYOND_CENTRES_MM = 15.0
 
 @dataclass(frozen=True)
 class Found:
-    """An assignment of rods, and the rods as lines through the scan."""
+    """An assignment of rods, the rods as lines through the scan, and how many rods are seen beside them."""
 
     match: Match
     axes: RodAxes
+    further_rods: int
 
 
 class PhantomSearch:
@@ -89,9 +92,9 @@ class PhantomSearch:
             for slices in slabs
         ]
         for bundle in parallel_bundles(straight_tracks(spots), len(slabs)):
-            yield [Found(match, self._axes(match, bundle)) for match in self._matches_along(bundle, slabs)]
+            yield self._found_along(bundle, slabs)
 
-    def _matches_along(self, bundle: Bundle, slabs: Sequence[range]) -> list[Match]:
+    def _found_along(self, bundle: Bundle, slabs: Sequence[range]) -> list[Found]:
         slices = range(slabs[bundle.first].start, slabs[bundle.last].stop)
         average = self._averaged(slices, bundle.course)
         spots = self._away_from_spine(self._spots_of_average(average))
@@ -99,7 +102,10 @@ class PhantomSearch:
         radius = self.phantom.rod_diameter_mm / 2
         core = SURE_SHARE_OF_RADIUS * radius if self.phantom.layout_tolerance > 0.1 else radius
         look = looked_at(average, self._pixel_mm, max(core - self.rules.core_margin_mm, 2.0), radius)
-        return matches(spots, self.phantom, look, self.rules) if spots else []
+        return [
+            Found(match, self._axes(match, bundle), further_rods(match, spots, look))
+            for match in (matches(spots, self.phantom, look, self.rules) if spots else [])
+        ]
 
     def _slabs(self) -> list[range]:
         step = max(1, round(SLAB_MM / self._slice_mm))
@@ -173,6 +179,7 @@ def looked_at(image: NDArray[np.floating], pixel_mm: tuple[float, float], core_m
         around = part[(distance >= radius_mm + 1.5) & (distance <= reach_mm)]
         if core.size < 3 or around.size < 3:
             return None
-        return Disc(float(core.mean()), float(core.std()), float(np.median(around)))
+        sd = float(core.std())
+        return Disc(float(core.mean()), sd, sd * (CORRELATED_PIXELS / core.size) ** 0.5, float(np.median(around)))
 
     return look
