@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from accuracy_heights import exact_heights
 from accuracy_patients import Case, cases
 from accuracy_table import write_page
 
@@ -28,10 +29,12 @@ from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.localise.scan import localise_scan
 from spongiosa.regions.catalogue import place_surveyed
 from spongiosa.regions.pedicle_axes import find_pedicles
+from spongiosa.regions.region import Region
 from spongiosa.regions.survey import Survey, survey_spine
 from spongiosa.regions.vertebrae import describe_surveyed
 from spongiosa.synthetic.image import SyntheticImage
 from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.placed import Voxels
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
 from spongiosa.synthetic.truth_regions import ELLIPSES
 from spongiosa.synthetic.truth_regions import REGIONS as IDEAL_REGIONS
@@ -39,6 +42,8 @@ from spongiosa.synthetic.variants import Fracture
 from spongiosa.volume import Geometry, Volume, write_volume
 
 LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5")
+#: Step of the samples in each voxel of a placed region.  [mm]
+PLACED_STEP_MM = 0.8
 #: The whole body is left out: its mean is that of the label map's cortex.
 MEASURED = tuple(name for name in IDEAL_REGIONS if name != "body_whole")
 SETTINGS = RegionsSettings(
@@ -76,10 +81,12 @@ def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
     # Every other level, in turn: its truth takes longer than its measurement.
     complete = set(scan.truth.complete_levels) & set(LEVELS[case.seed % 2 :: 2])
+    changed = {variant.level for variant in scan.patient.parameters.variants}
     hu = [
         common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
         | {"measured": row["hu_mean"], "reason": row["reason"], "truth": _truth(scan, row)}
-        for row in rows
+        | {"placed": _placed(scan, ct, region), "is_plain": row["level"] not in changed}
+        for row, region in zip(rows, regions, strict=True)
         if row["level"] in complete
     ]  # fmt: skip
     anatomy = [common | row for row in _anatomy(scan, survey)]
@@ -90,6 +97,15 @@ def _truth(scan: RenderedScan, row: dict[str, Any]) -> float:
     level, name = str(row["level"]), str(row["region"])
     plane = "endplate" if row["plane"] is None else str(row["plane"])
     return float(scan.truth.hu(level, name, plane, str(row["side"])))  # type: ignore[arg-type]
+
+
+def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:
+    """Mean of the continuous field over exactly the weighted voxels of a region, without blur and noise."""
+    if region.weights is None:
+        return float("nan")
+    voxels = np.stack(np.unravel_index(region.weights.indices, ct.geometry.shape), axis=-1)
+    weights = region.weights.weights.astype(float)
+    return scan.truth.hu_over(Voxels(ct.geometry.points_mm(voxels), weights, ct.geometry.steps_mm), PLACED_STEP_MM)
 
 
 def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:
@@ -114,11 +130,7 @@ def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:
                 offset = pedicle.isthmus_mm - isthmus
                 errors[f"pedicle_{side}_angle_deg"] = _angle_deg(pedicle.direction, direction)
                 errors[f"pedicle_{side}_offset_mm"] = float(np.linalg.norm(offset - (offset @ direction) * direction))
-        sagittal = {
-            "anterior": shape.superior_anterior_mm - shape.inferior_anterior_mm,
-            "posterior": shape.superior_posterior_mm - shape.inferior_posterior_mm,
-            "middle": shape.middle_height_mm - shape.superior_concavity_mm - shape.inferior_concavity_mm,
-        }
+        sagittal = dict(zip(("anterior", "middle", "posterior"), exact_heights(shape), strict=True))
         for name, height in sagittal.items():
             measured = row[f"{name}_height_mm"]
             errors[f"{name}_height_error_mm"] = np.nan if measured is None else measured - height

@@ -28,18 +28,19 @@ AREA_LIMITS_MM2 = (15.0, 450.0)
 #: The axis is fitted to the centres of sections up to this far from the isthmus.  [mm]
 FIT_HALF_LENGTH_MM = 6.0
 #: Sections larger than the narrowest by this factor belong to body or lamina.
-FLARE = 1.06
-#: Of a run of more sections than this, the outermost are left out: the flare begins in them.
-LONG_TRUNK = 5
+FLARE = 1.3
+#: A section that is larger than the narrowest by this share weighs 1/e: the flare grows on one side first.
+FLARE_SCALE = 0.2
+SMALLEST_WEIGHT = 0.02
 #: Sections, 1 mm apart, that are used on either side of the narrowest where the pedicle flares at once.
 SHORTEST_ARM = 2
 #: Sections are cut off this far outside the narrowest one, so that a flare pulls their centres little.  [mm]
-WINDOW_MM = 1.5
+WINDOW_MM = 0.6
 #: A line that is turned further from the antero-posterior direction, or up or down, is no pedicle.
 LARGEST_ANGLE_DEG, LARGEST_SAGITTAL_ANGLE_DEG = 50.0, 25.0
 #: An isthmus that moves further from where the coronal sections show it is another bone's.  [mm]
 LARGEST_DRIFT_MM = 6.0
-_ITERATIONS = 5
+_ITERATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def _find(vertebra: VertebralBody, body: VertebralBody, sign: float) -> Pedicle 
         trunk = _trunk(vertebra, isthmus, direction, frame.left)
         if trunk is None:
             return None
-        isthmus = trunk.mean(axis=0)
-        _, _, lines = np.linalg.svd(trunk - isthmus)
+        centres, weights = trunk
+        isthmus = weights @ centres / weights.sum()
+        _, _, lines = np.linalg.svd((centres - isthmus) * np.sqrt(weights)[:, None])
         direction = unit_vector(lines[0] * np.sign(lines[0] @ direction))
     forwards, upwards = -direction @ frame.posterior, abs(direction @ frame.superior)
     is_turned_away = forwards < np.cos(np.deg2rad(LARGEST_ANGLE_DEG)) or upwards > np.sin(
@@ -89,10 +91,11 @@ def _find(vertebra: VertebralBody, body: VertebralBody, sign: float) -> Pedicle 
 
 def _trunk(
     vertebra: VertebralBody, isthmus_mm: FloatArray, direction: FloatArray, left: FloatArray
-) -> FloatArray | None:
-    """Centres of the sections across `direction` about the narrowest one, LPS, shape (n, 3).
+) -> tuple[FloatArray, FloatArray] | None:
+    """Centres of the sections across `direction` about the narrowest one, LPS, shape (n, 3), and their weights.
 
-    The run ends where the pedicle flares into body or lamina, whose sections pull the centre away from the axis.
+    The run ends where the pedicle flares into body or lamina, whose sections pull the centre away from the axis; where
+    the flare begins, sections weigh little.
     """
     offsets = np.arange(-FIT_HALF_LENGTH_MM, FIT_HALF_LENGTH_MM + 0.1, 1.0)
     sections = [_section(vertebra, isthmus_mm + offset * direction, direction, left) for offset in offsets]
@@ -104,13 +107,15 @@ def _trunk(
     before, after = np.flatnonzero(is_flare[:narrowest]), np.flatnonzero(is_flare[narrowest:])
     first = int(before[-1]) + 1 if before.size else 0
     last = narrowest + int(after[0]) if after.size else len(offsets)
-    if last - first > LONG_TRUNK:
-        first, last = first + 1, last - 1
     if last - first <= SHORTEST_ARM:
         first, last = max(narrowest - SHORTEST_ARM, 0), narrowest + SHORTEST_ARM + 1
     window = sections[narrowest].signed_mm > -WINDOW_MM  # type: ignore[union-attr]
-    centres = [_centroid(section, window) for section in sections[first:last] if section is not None]
-    return np.stack(centres) if len(centres) > SHORTEST_ARM else None
+    kept = [number for number in range(first, min(last, len(sections))) if sections[number] is not None]
+    if len(kept) <= SHORTEST_ARM:
+        return None
+    excess = areas[kept] / areas[narrowest] - 1.0
+    centres = np.stack([_centroid(sections[number], window) for number in kept])  # type: ignore[arg-type]
+    return centres, np.maximum(np.exp(-((excess / FLARE_SCALE) ** 2)), SMALLEST_WEIGHT)
 
 
 def _isthmus_of_coronal_sections(vertebra: VertebralBody, body: VertebralBody, sign: float) -> FloatArray | None:

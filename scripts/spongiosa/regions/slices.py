@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spongiosa.config.regions import EllipseSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
@@ -53,12 +56,15 @@ def _ellipse_in(
     section = clear_section(body, plane, settings.margin_mm)
     if section is None:
         return None
-    area = section.trabecular
-    if height == "mid":
-        anterior, posterior = section.depth_range_mm
-        limit = posterior - settings.posterior_exclusion * (posterior - anterior)
-        area = area & (section.v_mm[:, None] <= limit)
+    area = in_front_of_the_vein(section, settings.posterior_exclusion) if height == "mid" else section.trabecular
     return largest_ellipse(section, area, settings.fraction)
+
+
+def in_front_of_the_vein(section: Section, posterior_share: float) -> NDArray[np.bool_]:
+    """The trabecular area without the posterior share of the body's depth, where the basivertebral vein enters."""
+    anterior, posterior = section.depth_range_mm
+    limit = posterior - posterior_share * (posterior - anterior)
+    return np.asarray(section.trabecular & (section.v_mm[:, None] <= limit))
 
 
 def clear_section(body: VertebralBody, plane: SlicePlane, margin_mm: float) -> Section | None:

@@ -16,7 +16,7 @@ from spongiosa.regions.region import Region
 from spongiosa.regions.sections import largest_ellipse
 from spongiosa.regions.shapes import HalfSpace, Intersection, PlanarArea, Slab
 from spongiosa.regions.site import Site
-from spongiosa.regions.slices import clear_section
+from spongiosa.regions.slices import clear_section, in_front_of_the_vein
 from spongiosa.volume import FloatArray
 
 #: Insets at which the mean is given beside the region's own, as a figure of quality.  [mm]
@@ -75,12 +75,15 @@ def place_body_whole(site: Site) -> list[Region]:
 def place_body_central(site: Site) -> list[Region]:
     """The central elliptic cylinder of quantitative CT (region A), parallel to the body's middle plane.
 
+    It keeps from the basivertebral vein as the ellipse at mid-height does.
     Source: study 002; height and size, which it does not state, are configuration.
     """
-    settings = site.settings.central
+    settings, exclusion = site.settings.central, site.settings.ellipse.posterior_exclusion
     plane = measurement_plane(site.body, "mid", "endplate", site.settings.ellipse.endplate_offset_mm)
     section = clear_section(site.body, plane, site.settings.ellipse.margin_mm)
-    ellipse = None if section is None else largest_ellipse(section, section.trabecular, settings.fraction)
+    ellipse = None
+    if section is not None:
+        ellipse = largest_ellipse(section, in_front_of_the_vein(section, exclusion), settings.fraction)
     if ellipse is None:
         detail = f"The trabecular area of {site.level} at mid-height has no room for body_central."
         return [site.missing("body_central", Reason.REGION_TOO_SMALL, detail)]
