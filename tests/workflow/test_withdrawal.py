@@ -61,7 +61,8 @@ def test_a_patient_withdraws(project):
 
     again = withdraw(project, "P2")
     assert again.returncode == 0
-    assert "no trace was there" in again.stdout
+    assert "nothing was removed: no trace of this patient was there" in again.stdout
+    assert (project.results / "report" / "index.html").is_file()
     assert "your own tables" not in again.stdout
 
     project.configure(regions={"ellipse": {"margin_mm": 6.0}})

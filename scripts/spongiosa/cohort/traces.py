@@ -15,7 +15,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,10 @@ class Layer:
     data: bytes
     is_text: bool = True
 
+    @cached_property
+    def lowered(self) -> bytes:
+        return self.data.lower()
+
 
 @dataclass(frozen=True)
 class Sought:
@@ -49,27 +54,27 @@ class Sought:
     """
 
     text: str
-    _pattern: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_pattern", self._compiled())
 
     @property
     def is_distinctive(self) -> bool:
         return len(self.text) >= _DISTINCTIVE_CHARACTERS
 
-    def _compiled(self) -> re.Pattern[bytes]:
+    @cached_property
+    def _forms(self) -> tuple[bytes, ...]:
+        return tuple(self.text.lower().encode(form) for form in ("utf-8", "utf-16-le"))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes]:
         encoded = re.escape(self.text.encode())
-        if self.is_distinctive:
-            wide = re.escape(self.text.encode("utf-16-le"))
-            return re.compile(encoded + b"|" + wide, re.IGNORECASE)
         if re.fullmatch(r"\d+|[TLS]\d+", self.text):
             start, end = rb"(?:sub-|patient |[\"'/\\]|(?:^|[\t\n])(?:u\d{7}\t)?)", rb"(?=[\"'/\\_\t:;, ]|\r?\n|$)"
             return re.compile(start + encoded + end)
         return re.compile(rb"(?<![A-Za-z0-9])" + encoded + rb"(?![A-Za-z0-9])")
 
     def is_in(self, layer: Layer) -> bool:
-        return (layer.is_text or self.is_distinctive) and self._pattern.search(layer.data) is not None
+        if self.is_distinctive:
+            return any(form in layer.lowered for form in self._forms)
+        return layer.is_text and self._pattern.search(layer.data) is not None
 
 
 @dataclass(frozen=True)

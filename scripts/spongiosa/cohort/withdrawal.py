@@ -72,7 +72,11 @@ def withdraw(configuration: Configuration, patient: str) -> Withdrawal:
         patient_id = _id_in_outputs(patient, output_dir, keys)
         sought = _sought(patient, patient_id, output_dir)
         rows = rows_of_patient(configuration, keys, patient_id)
-        note_withdrawal(output_dir, patient_id, keys)
+        found = search([output_dir, SNAKEMAKE], sought)
+        if found.traces or rows:
+            note_withdrawal(output_dir, patient_id, keys)
+        if not found.traces:  # withdrawn before, never measured, or mistyped: what belongs to others stays
+            return Withdrawal([], found, rows)
         removed = list(_remove(patient_id, output_dir, sought))
         return Withdrawal(removed, search([output_dir, SNAKEMAKE], sought), rows)
     finally:
@@ -189,8 +193,12 @@ def _remove_output(path: Path, output_dir: Path) -> None:
 
 def describe(result: Withdrawal) -> str:
     """The withdrawal in words, for a person and for the file of the study."""
-    lines = ["removed:", *(f"  - {what}" for what in result.removed or ["nothing; no trace was there"])]
     looked_at = f"{result.search.files} files, {result.search.unpacked_bytes / 1e6:.0f} MB with all that they pack"
+    lines = []
+    if result.removed:
+        lines += ["removed:", *(f"  - {what}" for what in result.removed)]
+    else:
+        lines.append("nothing was removed: no trace of this patient was there; is the id right?")
     if result.is_proven:
         lines.append(f"searched every byte below the results and .snakemake ({looked_at}): the patient is not found")
     else:
@@ -199,7 +207,8 @@ def describe(result: Withdrawal) -> str:
     if result.rows:
         lines.append("your own tables still name the patient; no run begins before these rows are taken out:")
         lines += [f"  - {fault}" for fault in result.rows]
-    lines.append("next: run the workflow again; tables, studies and report are made anew, no image is computed.")
+    if result.removed:
+        lines.append("next: run the workflow again; tables, studies and report are made anew, no image is computed.")
     lines.append("not touched: your DICOM and tables, backups, and copies of results that you gave away.")
     return "\n".join(lines)
 
