@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from spongiosa.config.report import ReportSettings
+from spongiosa.report.exhibits import TableExhibit
 from spongiosa.report.page import Provenance, ReportTables, render_report
+from spongiosa.studies.result import StudyResult, write_study
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
 
@@ -196,3 +198,12 @@ def test_image_series_are_counted_with_the_reason_why_they_were_not_measured(
     text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
     assert "The input holds only localizer (scout) images. 2 (50.0 %)" in text
     assert "Usable, but another series of the scan was preferred. 1 (25.0 %)" in text
+
+
+def test_a_table_that_could_not_be_computed_is_shown_with_its_reason(
+    demo_cohort, report_settings, provenance, tmp_path: Path
+) -> None:
+    nothing = TableExhibit("t1", "Table 1", pd.DataFrame(), pd.DataFrame(), "", ("Not computed: too few.",))
+    write_study(StudyResult("study", "A study", "Nothing.", "", (nothing,), ()), tmp_path / "study")
+    page = render_report(demo_cohort.tables, [tmp_path / "study"], demo_cohort.folder, report_settings, provenance)
+    assert "Nothing to show." in page and "Not computed: too few." in page

@@ -13,6 +13,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from spongiosa.config.studies import ScrewLooseningNomogramSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.statistics.prediction_model import from_json
+from spongiosa.studies.nomogram_cohort import with_derived_columns
 from spongiosa.studies.nomogram_fit import candidate_terms
 from spongiosa.studies.nomogram_supplement import alternatives_table, with_merged_grades
 from spongiosa.studies.result import StudyResult
@@ -20,7 +21,7 @@ from spongiosa.studies.screw_loosening_nomogram import analyse
 from spongiosa.synthetic.population import PRESETS, sample_population
 
 SETTINGS = ScrewLooseningNomogramSettings(bootstrap_draws=100, validation_draws=20, imputations=2)
-FIGURES = ["f1_nomogram", "f2_roc", "f3_calibration", "f4_decision", "f5_impact"]
+FIGURES = ["f0_flow", "f1_nomogram", "f2_roc", "f3_calibration", "f4_decision", "f5_impact"]
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +195,16 @@ def test_missing_predictors_are_imputed_and_said_so(imputed: StudyResult, holed:
     analysed = holed[~holed["scoliosis"]]
     assert frame_of(imputed, "t9_missing").set_index("column").loc["pbq", "missing"] == analysed["pbq"].isna().sum()
     assert imputed.audit["model"]["n"] == len(analysed)
+
+
+def test_grades_that_came_as_floats_are_grades(imputed: StudyResult, holed: pd.DataFrame) -> None:
+    """A column with gaps reads as 1.0, 2.0; the baseline table counts grades 1, 2."""
+    floats = holed.assign(goutallier=holed["goutallier"].astype("float64"))
+    floats.loc[5, "goutallier"] = np.nan
+    frame = with_derived_columns(floats)
+    assert set(frame["goutallier"].dropna().map(str)) == {"1", "2", "3", "4"}
+    baseline = frame_of(imputed, "t1_baseline")
+    assert baseline.loc[baseline["variable"] == "goutallier", "count"].sum() == (~holed["scoliosis"]).sum()
 
 
 def test_an_absent_reference_grade_is_replaced_by_the_highest(patients: pd.DataFrame) -> None:

@@ -96,5 +96,8 @@ def _calculator(folder: Path) -> dict[str, Any]:
 
 
 def read_printed(path: Path) -> pd.DataFrame:
-    """A printed table: text in every cell, as it was written."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    """A printed table: text in every cell, as it was written; one that could not be computed has no column."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()

@@ -21,7 +21,12 @@ TERMINAL = Category("terminal_group", ("L4 or above", "L5", "S1 or below"), "L4 
 
 
 def with_derived_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with `dxa_class` and, where it has the lowest instrumented vertebra, `terminal_group`."""
+    """The table with `dxa_class` and, where it has the lowest instrumented vertebra, `terminal_group`.
+
+    Goutallier grades become whole numbers: a table with gaps has them as 1.0, which is no name of a grade.
+    """
+    if "goutallier" in frame:
+        frame = frame.assign(goutallier=numbers(frame, "goutallier").astype("Int64"))
     return with_dxa_class(with_terminal_group(frame))
 
 

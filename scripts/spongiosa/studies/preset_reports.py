@@ -20,6 +20,7 @@ from spongiosa.report.page import Provenance, ReportTables, render_report
 from spongiosa.studies.catalogue import STUDIES
 from spongiosa.studies.result import StudyResult, write_study
 from spongiosa.synthetic.population import PRESETS, as_recorded, sample_population
+from spongiosa.synthetic.population_fusion import sample_fusion_cohort
 from spongiosa.synthetic.population_readers import READING_PLANS, sample_readings
 from spongiosa.synthetic.population_screws import sample_screws, with_acquisition
 
@@ -37,7 +38,11 @@ PRESET_OF_STUDY = {
 def study_of_preset(name: str, seed: int, settings: StudiesSettings) -> tuple[pd.DataFrame, StudyResult]:
     """The synthetic cohort of a study, of the published size, and the study made of it."""
     preset = PRESETS[PRESET_OF_STUDY[name]]
-    patients = with_acquisition(as_recorded(sample_population(preset, preset.patients, seed)), preset.name, seed)
+    if name == "screw_loosening_nomogram":
+        sampled = sample_fusion_cohort(preset, seed)
+    else:
+        sampled = as_recorded(sample_population(preset, preset.patients, seed))
+    patients = with_acquisition(sampled, preset.name, seed)
     tables: dict[str, pd.DataFrame] = {}
     if preset.name in READING_PLANS and name != "screening":
         tables["readers"] = sample_readings(patients, READING_PLANS[preset.name], seed)

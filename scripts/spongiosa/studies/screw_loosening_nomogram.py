@@ -21,9 +21,12 @@ from spongiosa.statistics.prediction_model import to_json
 from spongiosa.statistics.terms import Term
 from spongiosa.studies import nomogram_exhibits as show
 from spongiosa.studies import nomogram_supplement as supplement
+from spongiosa.studies import strata
+from spongiosa.studies.audit import counts_of_tables, missing_values, roc_checks
 from spongiosa.studies.calculator import calculator_documents
 from spongiosa.studies.discrimination import Marker, roc_figure, roc_table
 from spongiosa.studies.external_model import external_figures, external_table
+from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import flow_exhibit
 from spongiosa.studies.nomogram_cohort import TERMINAL, baseline_variables
 from spongiosa.studies.nomogram_figures import nomogram_figure, usefulness_figures
@@ -83,13 +86,19 @@ def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed
         supplement.missing_table(frame, fitted.terms, LABELS),
         *supplement.pbq_table(frame, settings.confidence),
         *of_file,
+        *strata.strata_table(
+            "t12_strata", "Table 12. Discrimination by scanner and site", frame, event, markers[::-1][:2],
+            "Loosening", confidence=settings.confidence,
+        ),
         *_supplement(fitted, settings, seed),
     ]  # fmt: skip
     roc_drawn, no_roc = roc_figure(
         "f2_roc", "Figure 2. ROC curves", "Event: loosening. Points: Youden cut-offs.", frame, event, markers,
         confidence=settings.confidence,
     )  # fmt: skip
+    groups = {label: int((frame["group"] == name).sum()) for name, label in GROUPS.items()}
     drawn = {
+        "Flow of patients": flow_figure(fitted.flow, groups),
         "Nomogram": nomogram_figure(model, fitted.no_model, LABELS),
         "ROC curves": (roc_drawn, no_roc),
         **usefulness_figures(model, fitted.no_model, event),
@@ -103,7 +112,7 @@ def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed
         tables=tuple(tables),
         figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
         omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
-        audit=_audit(fitted, settings, seed),
+        audit=_audit(fitted, tables, settings, seed),
         documents=calculator_documents(model, frame, settings.confidence) if model else (),
     )
 
@@ -195,16 +204,21 @@ def _methods(settings: ScrewLooseningNomogramSettings, terms: tuple[Term, ...], 
         "a model on its own patients is 0 by construction. Internal validation: optimism bootstrap of "
         f"{settings.validation_draws} resamples, each repeating imputation, selection and fit; smooth calibration "
         "curve with its mean absolute error. Decision curve and clinical impact from the pooled linear predictor. The "
-        f"nomogram's axes are those of rms. Intervals cover {settings.confidence:.0%}. Seed {seed}.{published}"
+        f"nomogram's axes are those of rms. Intervals cover {settings.confidence:.0%}. {strata.METHODS} "
+        f"Seed {seed}.{published}"
     )
 
 
-def _audit(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed: int) -> dict[str, Any]:
+def _audit(
+    fitted: NomogramFit, tables: list[TableExhibit], settings: ScrewLooseningNomogramSettings, seed: int
+) -> dict[str, Any]:
     model, flow = fitted.model, fitted.flow
     return {
         "analysed": len(fitted.frame),
         "events": int(fitted.event.sum()),
-        "missing": {term.name: int(fitted.frame[term.name].isna().sum()) for term in fitted.terms},
+        "missing": missing_values(fitted.frame, [term.name for term in fitted.terms]),
+        "roc": roc_checks(fitted.frame, fitted.event, _markers(fitted.terms, model)),
+        "n_per_table": counts_of_tables(tables),
         "flow": dict(zip(flow["step"], flow["patients"].tolist(), strict=True)),
         "direction": "the event is loosening; low HU ratio and high values of all others mean the event",
         "final_terms": list(model.developed.terms) if model else [],
