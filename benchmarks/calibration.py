@@ -2,8 +2,8 @@
 
     python benchmarks/calibration.py [--every 1] [--workers 2]
 
-Accuracy: every phantom of the presets at 80, 100, 120 and 140 kVp, three kernels and slices of 1, 2, 3 and 5 mm, each in
-a pose and under a patient of its own.  Traps: no phantom, another phantom, a phantom that is cut.  Repeatability: 12
+Accuracy: every phantom of the presets at 80, 100, 120 and 140 kVp, three kernels and slices of 1, 2, 3 and 5 mm, each
+in a pose and under a patient of its own.  Traps: no phantom, another phantom, a phantom that is cut.  Repeatability: 12
 patients of 60 to 180 mg/cm3, scanned five times.  The true label maps are given, so that nothing depends on the
 localiser.
 """

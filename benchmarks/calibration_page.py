@@ -16,8 +16,8 @@ INTRODUCTION = """\
 
 Made by `make calibration` (`benchmarks/calibration.py`): synthetic patients on synthetic phantoms, whose densities and
 places are known. True is what a perfect calibration with the phantom gives for the noise-free field over the ideal
-region; a phantom cannot see the fat in the marrow, so that this is not the mass of hydroxyapatite in the bone. The label
-maps are the true ones; regions and rods are found as in a run.
+region; a phantom cannot see the fat in the marrow, so that this is not the mass of hydroxyapatite in the bone. The
+label maps are the true ones; regions and rods are found as in a run.
 """
 
 METHOD = """
@@ -27,12 +27,12 @@ Round spots are followed from slab to slab along the patient, in any direction w
 along that direction the scan shows even faint rods. The layout of the phantom, moved, turned, mirrored and scaled
 within its tolerance, says which spot is which rod; every rod must have HU that a credible line can give it, an even
 core, and the same plastic around it as the others. Rods are measured slice by slice, 3 mm inside their edge, with
-sub-voxel weights. The line is fitted by least squares without at most one outlying rod. No line is given when the slope,
-the offset of water, r2, the residuals, the drift along the patient or the share of slices is not credible, when further
-rods are seen, or when the rods can be told apart in two ways.
+sub-voxel weights. The line is fitted by least squares without at most one outlying rod. No line is given when the
+slope, the offset of water, r2, the residuals, the drift along the patient or the share of slices is not credible, when
+further rods are seen, or when the rods can be told apart in two ways.
 
 The name of the phantom is the user's word. Two phantoms with the same number of rods and proportional densities cannot
-be told apart (see the traps below).
+be told apart (see the traps).
 """
 
 
@@ -63,11 +63,11 @@ def _summary(rows: pd.DataFrame) -> list[str]:
     wrong = int((scans.loc[found, "is_right"] == False).sum())  # noqa: E712
     error = _errors(rows)
     return [
-        f"{len(scans)} scans: rods found and believed in {int(found.sum())} ({100 * found.mean():.1f} %; aim 99 %), a rod "
-        f"taken for another in {wrong} (aim 0). vBMD of `body_central` at {len(error)} levels: mean absolute error "
-        f"{error.abs().mean():.2f} mg/cm3 (aim 2), bias {error.mean():+.2f}, largest {error.abs().max():.2f}. Error of the "
-        f"line alone at 0 and 200 HU: mean {scans['line_error'].mean():.2f}, largest {scans['line_error'].max():.2f} "
-        "mg/cm3.",
+        f"{len(scans)} scans: rods found and believed in {int(found.sum())} ({100 * found.mean():.1f} %; aim 99 %), a "
+        f"rod taken for another in {wrong} (aim 0). vBMD of `body_central` at {len(error)} levels: mean absolute error "
+        f"{error.abs().mean():.2f} mg/cm3 (aim 2), bias {error.mean():+.2f}, largest {error.abs().max():.2f}. Error of "
+        f"the line alone at 0 and 200 HU: mean {scans['line_error'].mean():.2f}, largest "
+        f"{scans['line_error'].max():.2f} mg/cm3.",
     ]
 
 
@@ -95,27 +95,21 @@ def _repeatability(repeats: Sequence[Sequence[float]]) -> list[str]:
     found = repeatability(table)
     return [
         f"{found.n} patients of {np.nanmin(table):.0f} to {np.nanmax(table):.0f} mg/cm3 (mean of L1 and L2, Mindways "
-        f"Model 3), {found.measurements} scans, each with new noise, a new pose of the patient, of every vertebra (SD 1 "
-        f"degree, 0.5 mm) and of the phantom. RMS-SD {found.within_subject_sd:.2f} mg/cm3 (95 % CI {found.ci_low:.2f} to "
-        f"{found.ci_high:.2f}; aim 1.0), RMS-CV {found.rms_cv_percent:.2f} % (aim 1.0), least significant change "
-        f"{found.least_significant_change:.1f} mg/cm3.",
+        f"Model 3), {found.measurements} scans, each with new noise, a new pose of the patient, of every vertebra (SD "
+        f"1 degree, 0.5 mm) and of the phantom. RMS-SD {found.within_subject_sd:.2f} mg/cm3 (95 % CI "
+        f"{found.ci_low:.2f} to {found.ci_high:.2f}; aim 1.0), RMS-CV {found.rms_cv_percent:.2f} % (aim 1.0), least "
+        f"significant change {found.least_significant_change:.1f} mg/cm3.",
     ]
 
 
 def _traps(traps: pd.DataFrame) -> list[str]:
     lines = ["| phantom | trap | what was said | error of the line [mg/cm3] |", "|---|---|---|---|"]
     for row in traps.to_dict("records"):
+        accepted = "accepted, right rods" if row.get("is_right") is True else "**accepted**"
+        said = f"`{row['reason']}`" if row["reason"] else accepted
         error = row.get("line_error")
-        said = (
-            f"`{row['reason']}`"
-            if row["reason"]
-            else "**accepted**"
-            if not row.get("is_right")
-            else "accepted, right rods"
-        )
-        lines.append(
-            f"| {row['phantom']} | {row['trap']} | {said} | {'' if error is None or np.isnan(error) else f'{error:.1f}'} |"
-        )
+        shown = "" if error is None or np.isnan(error) else f"{error:.1f}"
+        lines.append(f"| {row['phantom']} | {row['trap']} | {said} | {shown} |")
     return lines
 
 
@@ -124,4 +118,4 @@ def _sources() -> Iterable[str]:
         rods = ", ".join(f"{rod.density_mg_cm3:g}" for rod in phantom.rods)
         yield f"- `{name}` ({phantom.material}; {rods} mg/cm3). {phantom.source}"
     yield ""
-    yield "Type in the values of your own certificate: `python -m spongiosa.config.phantoms NAME` prints a preset as YAML."
+    yield "Type in the values of your own certificate: `python -m spongiosa.config.phantoms NAME` prints a preset."
