@@ -49,6 +49,7 @@ class Reason(StrEnum):
     FIELD_OF_VIEW = "field_of_view"
     LEVEL_UNKNOWN = "level_unknown"
     IMPLAUSIBLE_SPACING = "implausible_spacing"
+    IMPLAUSIBLE_ORIENTATION = "implausible_orientation"
     LOW_CONFIDENCE = "low_confidence"
     LABELS_UNREADABLE = "labels_unreadable"
     LABELS_OFF_GRID = "labels_off_grid"
@@ -114,6 +115,7 @@ MEANING: dict[Reason, str] = {
     Reason.FIELD_OF_VIEW: "The scan is too short to hold a complete lumbar vertebra.",
     Reason.LEVEL_UNKNOWN: "Vertebrae were found, but their levels could not be numbered.",
     Reason.IMPLAUSIBLE_SPACING: "The sizes in the scan are not those of a spine: is the spacing in the header right?",
+    Reason.IMPLAUSIBLE_ORIENTATION: "The scan is not the way round that its header says: is the orientation right?",
     Reason.LOW_CONFIDENCE: "The localisation is too uncertain to measure from.",
     Reason.LABELS_UNREADABLE: "The label map could not be read.",
     Reason.LABELS_OFF_GRID: "The label map does not cover the scan.",

@@ -26,6 +26,8 @@ INDIFFERENT_SCORE = 0.45
 SKIN_HU = -300.0
 TRUNK_WIDTH_MM = 200.0
 MIDLINE_REACH_MM = 40.0
+#: How far a canal lies beside the straight line of its upper part, mm.
+LINE_REACH_MM = 26.0
 #: Cost of moving by n voxels from one slice to the next, per n squared, in units of the score.
 SAGITTAL_COST, LATERAL_COST = 0.03, 0.12
 _IMPOSSIBLE = -1.0e6
@@ -93,16 +95,18 @@ def _bone_far_behind(bone: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.f
     return behind
 
 
-def track_canal(working: Volume) -> CanalTrack | None:
+def track_canal(working: Volume, middle_mm: FloatArray | None = None) -> CanalTrack | None:
     """The best path through consecutive slices, or None when no slice looks like a spine.
 
     Dynamic programme over the slices: per slice at most 3 voxels antero-posterior and 1 lateral (of 2 mm), a lateral
     step costing four times an antero-posterior one, so that the path stays in the sacral canal and does not leave at
-    S1.  The path starts and ends where it pays most.
+    S1.  The path starts and ends where it pays most.  `middle_mm` is where the spine is expected, LPS x of every slice;
+    without it the middle of the trunk is.
     """
     spacing = working.geometry.spacing_mm[0]
     scores = ndimage.gaussian_filter1d(canal_scores(working.voxels, spacing), 1.0, axis=0)
-    gain = scores * _midline_weight(working)[None, None, :] - INDIFFERENT_SCORE
+    weight = _midline_weight(working)[None, :] if middle_mm is None else _near_middle(working, middle_mm)
+    gain = scores * weight[:, None, :] - INDIFFERENT_SCORE
     slices, rows, columns = gain.shape
     best = np.full((rows, columns), _IMPOSSIBLE, dtype=np.float32)
     came_from = np.zeros(gain.shape, dtype=np.int16)  # 0: the path starts here
@@ -147,8 +151,17 @@ def _midline_weight(working: Volume) -> NDArray[np.float32]:
         return np.ones_like(x)
     weights = (working.voxels > SKIN_HU).sum(axis=(0, 1))
     middle = float(np.interp(0.5, np.cumsum(weights) / weights.sum(), x))
-    beyond_mm = np.clip(np.abs(x - middle) * spacing - MIDLINE_REACH_MM, 0.0, None)
-    weight: NDArray[np.float32] = np.exp(-0.5 * (beyond_mm / 20.0) ** 2).astype(np.float32)
+    return _falling_off(np.abs(x - middle) * spacing - MIDLINE_REACH_MM, 20.0)
+
+
+def _near_middle(working: Volume, middle_mm: FloatArray) -> NDArray[np.float32]:
+    """Weight of every (slice, column): 1 near the expected middle, falling beyond what a scoliosis can reach."""
+    x = working.geometry.origin_mm[0] + np.arange(working.voxels.shape[2]) * working.geometry.spacing_mm[0]
+    return _falling_off(np.abs(x[None, :] - middle_mm[:, None]) - LINE_REACH_MM, 10.0)
+
+
+def _falling_off(beyond_mm: FloatArray, sd_mm: float) -> NDArray[np.float32]:
+    weight: NDArray[np.float32] = np.exp(-0.5 * (np.clip(beyond_mm, 0.0, None) / sd_mm) ** 2).astype(np.float32)
     return weight
 
 

@@ -34,6 +34,8 @@ RIB_THICKNESS_MM = 24.0
 #: The alae reach this far to the side in front of the pedicles' depth, where the broad processes of L5 do not.
 ALA_LATERAL_MM = (24.0, 44.0)
 ALA_DEPTH_MM = (14.0, 34.0)
+#: The alae are spongy: less than compact bone, more than muscle and unenhanced organs.
+ALA_HU = 120.0
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ def ala_profile(column: StraightColumn) -> FloatArray:
     for sign in (-1.0, 1.0):
         lateral = (sign * column.left_mm >= ALA_LATERAL_MM[0]) & (sign * column.left_mm <= ALA_LATERAL_MM[1])
         part = column.hu[:, depth][:, :, lateral]
-        is_bone = (np.nan_to_num(part, nan=-1000.0) > BONE_HU).any(axis=1).mean(axis=1)
+        is_bone = (np.nan_to_num(part, nan=-1000.0) > ALA_HU).any(axis=1).mean(axis=1)
         sides.append(np.where(np.isfinite(part).mean(axis=(1, 2)) > 0.6, is_bone, np.nan))
     lesser: FloatArray = np.fmin(sides[0], sides[1])
     return lesser

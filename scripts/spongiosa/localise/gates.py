@@ -18,8 +18,13 @@ PHASE_AGREEMENT = (0.2, 0.7)
 #: Median width, depth and height of thoracolumbar bodies, mm: the published means of T10-L5 with about three SD on
 #: either side (Berry et al., Spine 1987; Panjabi et al., Spine 1991 and 1992).  Outside: children, wrong spacing.
 WIDTH_MM, DEPTH_MM, HEIGHT_MM = (31.0, 63.0), (21.0, 46.0), (15.0, 38.0)
-#: Alae below S1 and ribs at T12: the share that must be seen for an anchor.
-ALA_SEEN, RIB_SEEN = 0.55, 0.4
+#: Alae beside S1 and ribs at T12: the share that must be seen for an anchor, and for the alae over how many mm.
+ALA_SEEN, ALA_LENGTH_MM, RIB_SEEN = 0.5, 10, 0.4
+#: The alae begin within the first distance below the superior plate of S1; up to the second, S1 is one segment further
+#: down than the chain says.  They are looked for from this far above the plate, mm.
+ALA_ONSET_MM, ALA_ABOVE_MM = (24.0, 58.0), 8
+#: Bone between the processes of L5 and the alae, least share along the way.
+JOINED_ALA = 0.35
 #: The stretch above the lower edge of the view that shows whether it is thorax, the share of it at which ribs leave the
 #: spine there, and the room that a complete vertebra below the lowest rib would need, mm.
 THORAX_MM, THORAX_RIB_SHARE, VERTEBRA_BELOW_RIB_MM = 100, 0.35, 40
@@ -27,14 +32,23 @@ THORAX_MM, THORAX_RIB_SHARE, VERTEBRA_BELOW_RIB_MM = 100, 0.35, 40
 
 @dataclass(frozen=True)
 class Anchors:
-    """What fixes the count of the levels, each None where the scan does not show it.
+    """What fixes the count of the levels.
 
-    `sacrum` is the level that the alae give to the lowest vertebra of the chain that is given a level by them (S1), and
-    `ribs` whether the lowest rib lies at T12 in the chosen numbering: steps by which it is off (0: agrees).
+    `has_sacrum`: alae are seen beside the lowest segment of the chain that it calls S1; `has_vertebra_above_sacrum`:
+    they are seen one segment further down, so that this one is a vertebra; `lowest_rib_offset`: how many levels below
+    the chain's T12 the lowest rib lies (0: agrees), None where the scan does not show it; `is_transitional`: bone joins
+    the processes of the lowest lumbar vertebra to the alae.
     """
 
     has_sacrum: bool
     lowest_rib_offset: int | None
+    has_vertebra_above_sacrum: bool = False
+    is_transitional: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many anchors are seen."""
+        return int(self.has_sacrum or self.has_vertebra_above_sacrum) + int(self.lowest_rib_offset is not None)
 
 
 def opened(value: float, limits: tuple[float, float]) -> float:
@@ -67,21 +81,47 @@ def plates_seen(segments: tuple[Segment, ...], evidence: ColumnEvidence) -> floa
 
 
 def find_anchors(numbering: Numbering, evidence: ColumnEvidence) -> Anchors:
-    """Whether alae are seen below the chain's S1, and where the lowest rib lies against its T12."""
-    has_sacrum = False
+    """Where the alae begin against the chain's S1, and where the lowest rib lies against its T12."""
+    onset: float | None = None
     offset: int | None = None
+    is_transitional = False
     levels = list(BODY_AND_DISC_MM)
     with_rib = []
-    for segment in numbering.segments:
+    for place, segment in enumerate(numbering.segments):
         if segment.level == "S1" and segment.superior_mm is not None:
-            below = evidence.ala[int(segment.superior_mm) + 4 : int(segment.superior_mm) + 30]
-            has_sacrum = bool(np.isfinite(below).sum() >= 8 and np.nanmean(below) >= ALA_SEEN)
+            onset = ala_onset_mm(evidence, segment.superior_mm)
+            above = numbering.segments[place - 1] if place > 0 else None
+            is_transitional = above is not None and _is_joined(evidence, above, segment.superior_mm)
             continue
         if rib_at(segment, evidence) >= RIB_SEEN:
             with_rib.append(levels.index(segment.level))
     if with_rib and _shows_vertebra_below(numbering, evidence, levels, max(with_rib)):
         offset = max(with_rib) - levels.index("T12")
-    return Anchors(has_sacrum, offset)
+    return Anchors(
+        has_sacrum=onset is not None and onset <= ALA_ONSET_MM[0],
+        lowest_rib_offset=offset,
+        has_vertebra_above_sacrum=onset is not None and ALA_ONSET_MM[0] < onset <= ALA_ONSET_MM[1],
+        is_transitional=is_transitional,
+    )
+
+
+def ala_onset_mm(evidence: ColumnEvidence, superior_mm: float) -> float | None:
+    """How far below the superior plate of the chain's S1 the alae begin, mm; None where none are seen."""
+    first = max(round(superior_mm) - ALA_ABOVE_MM, 0)
+    last = min(round(superior_mm) + round(ALA_ONSET_MM[1]), len(evidence.ala) - ALA_LENGTH_MM)
+    for place in range(first, last):
+        window = evidence.ala[place : place + ALA_LENGTH_MM]
+        if np.isfinite(window).all() and window.mean() >= ALA_SEEN:
+            return place - superior_mm
+    return None
+
+
+def _is_joined(evidence: ColumnEvidence, above: Segment, superior_mm: float) -> bool:
+    """Whether bone lies beside the column all the way from the middle of a vertebra to the sacrum below it."""
+    if above.superior_mm is None or above.inferior_mm is None:
+        return False
+    part = evidence.ala[round((above.superior_mm + above.inferior_mm) / 2) : round(superior_mm) + 6]
+    return bool(len(part) > 0 and np.isfinite(part).all() and part.min() >= JOINED_ALA)
 
 
 def rib_at(segment: Segment, evidence: ColumnEvidence) -> float:
@@ -141,7 +181,7 @@ def gate_values(
         "scale": round(numbering.scale, 3),
         "chain_cost_per_vertebra": round(float(numbering.cost) / max(len(numbering.segments), 1), 3),
         "margin_to_other_numbering": round(float(min(other)), 3) if other else None,
-        "sacrum_seen": anchors.has_sacrum,
+        "sacrum_seen": anchors.has_sacrum or anchors.has_vertebra_above_sacrum,
         "lowest_rib_offset": anchors.lowest_rib_offset,
     }
 

@@ -40,8 +40,9 @@ BODY_AND_DISC_MM: dict[str, tuple[float, float]] = {
 LEVELS = tuple(BODY_AND_DISC_MM)
 BODY_RANGE_MM, DISC_RANGE_MM = (12, 42), (2, 20)
 HEIGHT_SD_MM, DISC_SD_MM = 3.8, 3.4
-#: A fracture or a bony bridge must not cost more than this.
-LARGEST_SIZE_COST = 4.0
+#: A fracture or a bony bridge must not cost more than the first; nothing makes a body or a disc grow, which costs up to
+#: the second.
+LOSS_COST, GROWTH_COST = 3.0, 12.0
 SCALES = np.array([0.74, 0.80, 0.86, 0.92, 0.98, 1.04, 1.10, 1.16])
 SCALE_SD = 0.12
 #: A pedicle springs from the upper half of its body, its foramen lies at the lower end of the body (shares of height).
@@ -212,7 +213,8 @@ class _Search:
         self._run()
 
     def _size_cost(self, values: NDArray[np.int_], expected: float, sd: float) -> FloatArray:
-        cost: FloatArray = np.minimum(0.5 * ((values - expected * self.scale) / sd) ** 2, LARGEST_SIZE_COST)
+        excess = values - expected * self.scale
+        cost: FloatArray = np.minimum(0.5 * (excess / sd) ** 2, np.where(excess < 0, LOSS_COST, GROWTH_COST))
         return cost
 
     def _anchor_cost(self, level: str, tops: NDArray[Any], bottoms: NDArray[Any]) -> FloatArray:

@@ -1,0 +1,183 @@
+"""The bodies of a chain of vertebrae: surfaces, voxels, and shares of the column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spongiosa.anatomy.frame import FloatArray
+from spongiosa.anatomy.levels import FIRST_UNNUMBERED, Level
+from spongiosa.localise.evidence import PIVOT_MM
+from spongiosa.localise.numbering import BODY_AND_DISC_MM, Numbering, Segment
+from spongiosa.localise.plates import PLATE_REACH_MM
+from spongiosa.localise.posterior import Span
+from spongiosa.localise.straighten import ColumnCurve
+from spongiosa.localise.surfaces import BodySurface, find_surface, refined_frame
+from spongiosa.localise.walls import Ellipse
+from spongiosa.volume import Volume
+
+#: A plate found at the first look moves outwards by no more than this at the second, mm.
+SECOND_LOOK_MM = 3.0
+#: A section unlike the median of its neighbours' by more than this (left, posterior, half width, half depth) is looked
+#: for again near theirs, mm.
+UNLIKE_MM = np.array([5.0, 5.0, 5.0, 4.5])
+#: The plate of a vertebra beyond the edge of the scan is put this far beyond its usual place, mm: the edge cuts it.
+BEYOND_EDGE_MM = 12.0
+
+
+@dataclass(frozen=True)
+class FoundVertebra:
+    """A vertebra of the chain with its surface and its voxels."""
+
+    segment: Segment
+    surface: BodySurface
+    label: int
+    is_partial: bool
+
+    @property
+    def top_mm(self) -> float:
+        """Upper end along the column."""
+        if self.segment.superior_mm is not None:
+            return self.segment.superior_mm
+        return (self.segment.inferior_mm or 0.0) - 30.0
+
+    @property
+    def bottom_mm(self) -> float:
+        """Lower end along the column."""
+        return self.segment.inferior_mm if self.segment.inferior_mm is not None else self.top_mm + 30.0
+
+
+def find_bodies(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known: bool) -> list[FoundVertebra]:
+    """Body surfaces of the chain, from cranial to caudal; labels by level, or 101, 102, ... when it is unknown.
+
+    Sections unlike those of their neighbours are looked for again near these; then every whole vertebra is looked at
+    in the frame that its surface has: the column's own may be 20 degrees off at L5.
+    """
+    segments = [
+        (place, segment)
+        for place, segment in enumerate(numbering.segments)
+        if not is_known or segment.level in Level.__members__
+    ]
+    first: dict[int, BodySurface] = {}
+    for place, segment in segments:
+        frame = _local_frame(curve, segment, numbering.scale)
+        surface = find_surface(scan, *frame, _room_outside(numbering.segments, place))
+        if surface is not None:
+            first[place] = surface
+    for place, section in _unlike_neighbours(first, numbering.segments).items():
+        frame = _local_frame(curve, numbering.segments[place], numbering.scale)
+        again = find_surface(scan, *frame, _room_outside(numbering.segments, place), section)
+        first[place] = first[place] if again is None else again
+    found: list[FoundVertebra] = []
+    for place, segment in segments:
+        surface = first.get(place)
+        if surface is None:
+            continue
+        if _is_whole(segment):
+            surface = _second_look(scan, surface, _room_outside(numbering.segments, place))
+        elif segment.level != "S1":
+            surface = _open_ended(surface, segment)
+        label = int(Level[segment.level]) if is_known else FIRST_UNNUMBERED + len(found)
+        is_partial = segment.superior_mm is None or segment.inferior_mm is None
+        found.append(FoundVertebra(segment, surface, label, is_partial))
+    return found
+
+
+def _unlike_neighbours(surfaces: dict[int, BodySurface], segments: tuple[Segment, ...]) -> dict[int, Ellipse]:
+    """For every section that is unlike its neighbours', the median of theirs."""
+    sections = {place: surface.ellipse.as_array() for place, surface in surfaces.items() if _is_whole(segments[place])}
+    unlike = {}
+    for place, own in sections.items():
+        others = [section for other, section in sections.items() if 0 < abs(other - place) <= 2]
+        if len(others) < 2:
+            continue
+        usual = np.median(others, axis=0)
+        if (np.abs(own - usual) > UNLIKE_MM).any():
+            unlike[place] = Ellipse(*(float(value) for value in usual))
+    return unlike
+
+
+def _open_ended(surface: BodySurface, segment: Segment) -> BodySurface:
+    """The surface of a cut vertebra carried on beyond the edge of the scan."""
+    if segment.superior_mm is None:
+        return replace(surface, top_mm=np.full_like(surface.top_mm, surface.heights_mm[-1] + BEYOND_EDGE_MM))
+    return replace(surface, bottom_mm=np.full_like(surface.bottom_mm, surface.heights_mm[0] - BEYOND_EDGE_MM))
+
+
+def _room_outside(segments: tuple[Segment, ...], place: int) -> tuple[float, float]:
+    """Half of the discs above and below a vertebra of the chain, mm, with a millimetre to spare."""
+    room = [PLATE_REACH_MM, PLATE_REACH_MM]
+    own = segments[place]
+    if place > 0 and own.superior_mm is not None:
+        above = segments[place - 1].inferior_mm
+        room[0] = room[0] if above is None else min(room[0], (own.superior_mm - above) / 2 + 1.0)
+    if place + 1 < len(segments) and own.inferior_mm is not None:
+        below = segments[place + 1].superior_mm
+        room[1] = room[1] if below is None else min(room[1], (below - own.inferior_mm) / 2 + 1.0)
+    return room[0], room[1]
+
+
+def _is_whole(segment: Segment) -> bool:
+    return segment.superior_mm is not None and segment.inferior_mm is not None
+
+
+def _second_look(scan: Volume, surface: BodySurface, outward_mm: tuple[float, float]) -> BodySurface:
+    centre, axes, half_height = refined_frame(surface)
+    near = (min(outward_mm[0], SECOND_LOOK_MM), min(outward_mm[1], SECOND_LOOK_MM))
+    section = replace(surface.ellipse, left_mm=0.0, back_mm=0.0)
+    again = find_surface(scan, centre, axes, half_height, near, section)
+    return surface if again is None else again
+
+
+def _local_frame(curve: ColumnCurve, segment: Segment, scale: float) -> tuple[FloatArray, FloatArray, float]:
+    """Rough centre (LPS), axes (rows left, posterior, superior) and half height of a vertebra of the chain."""
+    usual = BODY_AND_DISC_MM["L5" if segment.level == "L6" else segment.level][0] * scale
+    top, bottom = segment.superior_mm, segment.inferior_mm
+    tilts = [segment.superior_tilt_deg, segment.inferior_tilt_deg]
+    if top is None and bottom is not None:
+        top, tilts[0] = bottom - usual, tilts[1]
+    elif bottom is None and top is not None:
+        bottom, tilts[1] = top + usual, tilts[0]
+    if top is None or bottom is None:
+        raise ValueError("a segment without any plate")
+    middle = (top + bottom) / 2
+    place = int(np.clip(round(middle), 0, len(curve.points_mm) - 1))
+    tilt = np.radians(sum(tilts) / 2)
+    superior = curve.superior[place] * np.cos(tilt) - curve.posterior[place] * np.sin(tilt)
+    left = curve.left[place]
+    axes = np.stack([left, np.cross(superior, left), superior])
+    centre = curve.lps_mm(np.array([middle]), np.zeros(1), np.full(1, PIVOT_MM))[0]
+    return centre, axes, float((bottom - top) * np.cos(tilt) / 2)
+
+
+def painted(scan: Volume, found: list[FoundVertebra]) -> Volume:
+    """The bodies on the grid of the scan; where two overlap, the voxel stays with the first."""
+    voxels = np.zeros(scan.voxels.shape, dtype=np.uint8)
+    steps = np.linalg.norm(scan.geometry.steps_mm, axis=0)[::-1]
+    for item in found:
+        at = scan.geometry.indices_zyx(item.surface.centre_mm)
+        lower = np.clip(np.floor(at - 46.0 / steps).astype(int), 0, scan.voxels.shape)
+        upper = np.clip(np.ceil(at + 46.0 / steps).astype(int) + 1, lower, scan.voxels.shape)
+        shape = tuple(int(n) for n in upper - lower)
+        if min(shape) == 0:
+            continue
+        indices = np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 3) + lower
+        inside = item.surface.inside(scan.geometry.points_mm(indices)).reshape(shape)
+        view = voxels[tuple(slice(low, high) for low, high in zip(lower, upper, strict=True))]
+        view[inside & (view == 0)] = item.label
+    return Volume(voxels, scan.geometry)
+
+
+def spans_of(found: list[FoundVertebra]) -> list[Span]:
+    """Shares of the column between the middles of the discs."""
+    spans = []
+    for place, item in enumerate(found):
+        top = item.top_mm
+        bottom = item.bottom_mm
+        if place > 0:
+            top = (top + found[place - 1].bottom_mm) / 2
+        if place + 1 < len(found):
+            bottom = (bottom + found[place + 1].top_mm) / 2
+        spans.append(Span(item.label, top, bottom, item.segment.level[0] in "CT"))
+    return spans
