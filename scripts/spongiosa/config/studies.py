@@ -114,8 +114,8 @@ class RoiComparisonSettings(StudySettings):
     )
     values: Literal["workflow", "readers"] = Field(
         "workflow",
-        description="Whose HU are analysed: those of the workflow, or the mean of the readers of `readers.table` (first "
-        "trials).",
+        description="Whose HU are analysed: those of the workflow, or the mean of the readers of `readers.table` "
+        "(first trials).",
     )
     minimum_levels: int = Field(
         2, ge=1, le=4, description="Levels of L1-L4 that a mean of readers needs at least. [levels]"
@@ -148,6 +148,11 @@ class NewFractureSettings(StudySettings):
     )  # fmt: skip
     enter_below: float = Field(
         0.05, gt=0, le=1, description="Univariable P below which a column enters the multivariable model. [share]"
+    )
+    time_to_event: bool = Field(
+        False,
+        description="Add Cox regression of the columns that entered the model, on `event_months` of patients with a "
+        "new fracture and `follow_up_months` of the others.",
     )
 
 

@@ -34,6 +34,8 @@ from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.readings import Target
 from spongiosa.studies.regression_tables import selection_table
 from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.time_to_event import METHODS as TIME_METHODS
+from spongiosa.studies.time_to_event import time_to_event_table
 
 NAME = "new_fracture_3d_hu"
 TITLE = "3D-HU and new vertebral fractures"
@@ -85,7 +87,7 @@ def analyse(
         )  # fmt: skip
     frame = frame.astype({marker.column: "float64" for marker in MARKERS})
     event = numbers(frame, OUTCOME) == 1
-    frame["group"] = np.where(event, "event", "none")
+    frame = frame.join(pd.Series(np.where(event, "event", "none"), name="group"))
     selection, no_selection = _select(frame, event, settings)
     discrimination = roc_table(
         "t3_roc", "Table 3. Discrimination of new fractures", "Low HU means the event.", frame, event, MARKERS,
@@ -115,6 +117,14 @@ def analyse(
         tables.append(
             correlation_table(
                 "t6_correlations", "Table 6. Correlation with the T-score", frame, pairs, unit="HU",
+                confidence=settings.confidence,
+            )
+        )  # fmt: skip
+    if settings.time_to_event:
+        entered = selection.entered if selection and selection.entered else tuple(m.column for m in MARKERS[:1])
+        tables.append(
+            time_to_event_table(
+                "t10_time_to_event", "Table 10. Time to the new fracture", frame, event, entered, LABELS,
                 confidence=settings.confidence,
             )
         )  # fmt: skip
@@ -298,6 +308,6 @@ def _methods(settings: NewFractureSettings, seed: int) -> str:
         "Discrimination: AUC with DeLong's interval and paired test, which the original study did not make; Youden "
         "cut-off at the midpoint of two neighbouring values, a patient below it being positive; low HU means the "
         f"event, fixed beforehand. Stratified bootstrap of {settings.bootstrap_draws} resamples. Intervals cover "
-        f"{settings.confidence:.0%}, tests are two-sided at {settings.alpha:g}. {strata.METHODS}{agreement.METHODS} "
-        f"Seed {seed}."
+        f"{settings.confidence:.0%}, tests are two-sided at {settings.alpha:g}. {strata.METHODS}{agreement.METHODS}"
+        f"{TIME_METHODS if settings.time_to_event else ''} Seed {seed}."
     )

@@ -63,7 +63,7 @@ def analyse(
         )  # fmt: skip
     if fits is None:
         fits = make_fits(FITS, NEEDS[NAME].fits, patients, settings, thresholds, seed, {"readers": readers})
-    frame = cohort.frame.assign(dxa_class=dxa_class(cohort.frame["low_t_score"], thresholds))
+    frame = cohort.frame.join(dxa_class(cohort.frame["low_t_score"], thresholds).rename("dxa_class"))
     found = fits["osteoporosis"].tables["t3a_roc_osteoporosis"]
     tables = _tables(cohort, frame, settings, seed, fits)
     drawn = _figures(cohort, frame, settings, fits)

@@ -91,7 +91,7 @@ def analyse(
         )  # fmt: skip
     frame = frame.assign(**{column: numbers(frame, column) for column in (*DENSITIES, T_SCORE)})
     event = frame[OUTCOME] == 1
-    frame["group"] = np.where(event, "event", "none")
+    frame = frame.join(pd.Series(np.where(event, "event", "none"), name="group"))
     markers = _markers(frame)
     selection, no_selection = _univariable(frame, event, settings)
     models = _models(frame, event, settings.confidence)

@@ -55,13 +55,13 @@ ROI_SHAPES: Final = Preset(
         _STATURE,
         Column("bmi_kg_m2", TruncatedNormal(24.5, 3.5, low=16.0), "assumed", "no figure is at hand"),
         Column("t_score_lumbar", Normal(-1.63, 1.425), "derived", "27 osteoporosis, 40 osteopenia, 33 normal of 100"),
-        Column("oval_l1_l4_hu", TruncatedNormal(111.0, 55.0, low=-20.0), "assumed", "around the cut-offs 88 to 125 HU"),
-        Column("round_l1_l4_hu", TruncatedNormal(110.0, 55.0, low=-20.0), "assumed", "as oval"),
-        Column("front_l1_l4_hu", TruncatedNormal(109.0, 56.0, low=-20.0), "assumed", "as oval"),
+        Column("oval_l1_l4_hu", TruncatedNormal(105.0, 55.0, low=-20.0), "assumed", "around its cut-offs 92 and 97 HU"),
+        Column("round_l1_l4_hu", TruncatedNormal(109.0, 55.0, low=-20.0), "assumed", "around its 88 and 118 HU"),
+        Column("front_l1_l4_hu", TruncatedNormal(109.0, 56.0, low=-20.0), "assumed", "around its 92 and 121 HU"),
         Column(
-            "left_l1_l4_hu", TruncatedNormal(120.0, 55.0, low=-20.0), "assumed", "as oval, cut-offs higher by 10-20 HU"
+            "left_l1_l4_hu", TruncatedNormal(118.0, 55.0, low=-20.0), "assumed", "around its cut-offs 111 and 125 HU"
         ),
-        Column("right_l1_l4_hu", TruncatedNormal(119.0, 55.0, low=-20.0), "assumed", "as left"),
+        Column("right_l1_l4_hu", TruncatedNormal(114.0, 55.0, low=-20.0), "assumed", "around its 106 and 108 HU"),
     ),
     relations=(
         *(
