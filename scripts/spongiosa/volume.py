@@ -14,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spongiosa.detached_data import SUFFIXES as DETACHABLE
+from spongiosa.detached_data import refuse_foreign_data
 from spongiosa.nifti_integrity import refuse_damaged_nifti
 from spongiosa.provenance import written_whole
 
@@ -107,17 +109,25 @@ def bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[NDArray[np.i
 def read_volume(path: Path | str) -> Volume:
     """Read one NIfTI, NRRD or MHA volume with ITK.
 
-    Raises `OSError` when it cannot be read, is cut short or damaged, or is not 3-D.
+    Raises `OSError` when it cannot be read, is cut short or damaged, names data elsewhere, or is not 3-D.
     """
     import SimpleITK as sitk
 
-    if str(path).lower().endswith((".nii", ".nii.gz")) and Path(path).is_file():
-        refuse_damaged_nifti(Path(path))
+    refuse_unsound_file(Path(path))
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise OSError(f"not a readable volume: {Path(path).name}") from error
     return from_sitk(image)
+
+
+def refuse_unsound_file(path: Path) -> None:
+    """Raises `OSError` for a file that ITK would read wrongly without a word, or wait for without an end."""
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz")) and path.is_file():
+        refuse_damaged_nifti(path)
+    if name.endswith(DETACHABLE) and path.is_file():
+        refuse_foreign_data(path)
 
 
 def write_volume(volume: Volume, path: Path | str) -> None:

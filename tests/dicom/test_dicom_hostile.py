@@ -16,7 +16,7 @@ import pytest
 from pydicom.uid import JPEGLosslessSV1
 
 from spongiosa.config.series import SeriesSettings
-from spongiosa.dicom import elements, isolated
+from spongiosa.dicom import elements, headers, isolated, sources
 from spongiosa.dicom.elements import DamagedDicom, NotDicom, OtherEncoding, refuse_inflation, scan_elements
 from spongiosa.dicom.headers import read_header
 from spongiosa.dicom.isolated import DECODER, FrameRefused
@@ -173,6 +173,34 @@ def test_an_unpacked_member_is_never_larger_than_the_archive_said(tmp_path: Path
     with pytest.raises(Excluded) as caught:
         Ingest()(archive)
     assert caught.value.reason in (Reason.NO_DICOM, Reason.UNDECODABLE, Reason.ARCHIVE_REFUSED)
+
+
+def test_a_member_that_would_fill_the_memory_is_not_unpacked(tmp_path: Path, monkeypatch):
+    """Limits are lowered: the archive itself may be large, one member of it may not."""
+    monkeypatch.setattr(sources, "MAXIMUM_MEMBER_BYTES", 2_000_000)
+    monkeypatch.setattr(headers, "MAXIMUM_MEMBER_BYTES", 2_000_000)
+    write_ct_series(body_image(), tmp_path / "in", PATIENT, SERIES)
+    archive = tmp_path / "scan.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted((tmp_path / "in").iterdir()):
+            packed.write(path, path.name)
+        packed.writestr("bomb", HEAD + MODALITY + bytes(3_000_000))
+        packed.writestr("bomb.nii", bytes(3_000_000))
+    assert_same_voxels(Ingest()(archive), body_image())
+    bomb = next(source for source in list_sources(archive, SeriesSettings()) if source.member == "bomb.nii")
+    with pytest.raises(OSError, match="too large"):
+        bomb.content()
+
+
+def test_a_large_member_is_read_as_a_stream(tmp_path: Path, monkeypatch):
+    """Every member counts as large here: headers come from the stream, pixels from the checked content."""
+    monkeypatch.setattr(sources, "UNPACKED_AT_ONCE_BYTES", 100)
+    write_ct_series(body_image(), tmp_path / "in", PATIENT, SERIES)
+    archive = tmp_path / "scan.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted((tmp_path / "in").iterdir()):
+            packed.write(path, path.name)
+    assert_same_voxels(Ingest()(archive), body_image())
 
 
 def test_an_enhanced_object_that_claims_billions_of_frames_is_damaged(tmp_path: Path):

@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag, Tag
 
 from spongiosa.dicom import enhanced
 from spongiosa.dicom.elements import DamagedDicom, Kind, NotDicom, OtherEncoding, Scan, refuse_inflation, scan_elements
-from spongiosa.dicom.sources import Source
+from spongiosa.dicom.sources import MAXIMUM_MEMBER_BYTES, Source
 
 #: Elements that are read: keyword -> how its value is written.
 ELEMENTS: Final[dict[str, Kind]] = {
@@ -196,6 +196,8 @@ def _try_to_read(source: Source) -> list[FrameHeader] | DamagedDicom:
 
 def read_header(source: Source) -> list[FrameHeader]:
     """The frames of one file.  Raises `NotDicom` and `DamagedDicom`."""
+    if source.member is not None and source.size_bytes > MAXIMUM_MEMBER_BYTES:
+        raise DamagedDicom
     try:
         with source.opened() as stream:
             scan = _scan(stream, source.size_bytes)

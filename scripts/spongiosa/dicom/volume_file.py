@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from spongiosa.detached_data import SUFFIXES as DETACHABLE
+from spongiosa.detached_data import refuse_foreign_data
 from spongiosa.dicom.grouping import SeriesName
 from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.record import Orientation, SeriesGeometry, SeriesRecord
@@ -38,6 +40,8 @@ def record_volume(source: Source, modality: str, patient: PatientIdentity) -> Se
     key = volume_name(source, patient)
     try:
         with _on_disk(source) as path:
+            if source.suffixes in DETACHABLE:
+                refuse_foreign_data(path)
             reader = sitk.ImageFileReader()
             reader.SetFileName(str(path))
             reader.ReadImageInformation()
