@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -20,16 +20,22 @@ REGION_NAMES = (
 )
 
 
-class EllipseSettings(Section):
-    """The three-slice ellipses: below the superior endplate, at mid-height, above the inferior endplate."""
-
-    margin_mm: float = Field(
-        5.0,
+#: Inset of a slice's trabecular area.  [mm]
+SectionMargin = Annotated[
+    float,
+    Field(
         ge=0,
         le=12,
         description="Inset of the trabecular area from the outer edge of the body's section; along each voxel axis at "
         "least two voxels. [mm]",
-    )
+    ),
+]
+
+
+class EllipseSettings(Section):
+    """The three-slice ellipses: below the superior endplate, at mid-height, above the inferior endplate."""
+
+    margin_mm: SectionMargin = 5.0
     endplate_offset_mm: float = Field(
         4.0, ge=2, le=8, description="Distance of the outer two planes from the endplate surface. [mm]"
     )
@@ -60,13 +66,7 @@ class TrabecularSettings(Section):
 class MidSliceSettings(Section):
     """The five shapes of the slice at mid-height (oval, round, front, left, right)."""
 
-    margin_mm: float = Field(
-        5.0,
-        ge=0,
-        le=12,
-        description="Inset of the trabecular area from the outer edge of the body's section; along each voxel axis at "
-        "least two voxels. [mm]",
-    )
+    margin_mm: SectionMargin = 5.0
     anterior_share: float = Field(
         2 / 3,
         gt=0.3,
@@ -129,6 +129,36 @@ class TrajectorySettings(Section):
     )
 
 
+class AvoidanceSettings(Section):
+    """What regions of the body leave out: the basivertebral vein, sclerosis, bone islands and ingrown spurs."""
+
+    method: Literal["none", "hu_gradient"] = Field(
+        "none",
+        description="`none` measures all bone inside the margins. `hu_gradient` leaves out groups of voxels that are, "
+        "smoothed, much darker or brighter than the body's spongy bone, and their borders where HU change steeply; "
+        "`rejected_fraction` says how much of the region that was.",
+    )
+    dark_hu: float = Field(
+        60.0, ge=10, le=500, description="Smoothed HU so far below the body's median are left out: veins. [HU]"
+    )
+    dense_hu: float = Field(
+        100.0, ge=10, le=1000, description="Smoothed HU so far above the body's median are left out. [HU]"
+    )
+    gradient_hu_mm: float = Field(
+        25.0, ge=1, le=500, description="Steeper changes beside such a group are its border, and left out. [HU/mm]"
+    )
+    smoothing_mm: float = Field(
+        1.5,
+        ge=0.5,
+        le=5,
+        description="Standard deviation of the smoothing, so that noise is not taken for a finding; borders are sought "
+        "this far around a group. [mm]",
+    )
+    smallest_volume_mm3: float = Field(
+        40.0, ge=0, le=5000, description="Smaller groups are noise or texture and stay in. [mm3]"
+    )
+
+
 class FlagSettings(Section):
     """What makes a vertebra's flags from its HU."""
 
@@ -183,6 +213,7 @@ class VariantSettings(Section):
     endplate_layer: EndplateLayerSettings | None = Field(None, description="As `regions.endplate_layer`.")
     pedicle: PedicleSettings | None = Field(None, description="As `regions.pedicle`.")
     trajectory: TrajectorySettings | None = Field(None, description="As `regions.trajectory`.")
+    avoidance: AvoidanceSettings | None = Field(None, description="As `regions.avoidance`.")
 
     _known = field_validator("measured")(_known_regions)
 
@@ -212,6 +243,9 @@ class RegionsSettings(Section):
     )
     pedicle: PedicleSettings = Field(default_factory=PedicleSettings, description="The pedicle.")
     trajectory: TrajectorySettings = Field(default_factory=TrajectorySettings, description="The screw trajectory.")
+    avoidance: AvoidanceSettings = Field(
+        default_factory=AvoidanceSettings, description="What regions of the body leave out."
+    )
     flags: FlagSettings = Field(default_factory=FlagSettings, description="Flags of a vertebra from its HU.")
     fracture: FractureSettings = Field(
         default_factory=FractureSettings, description="Grading of fractures from the heights of the bodies."

@@ -23,7 +23,8 @@ from spongiosa.volume import Volume
 COLUMNS = (
     *("level", "region", "side", "variant", "plane", "trajectory_source", "status", "reason", "flags"),
     *("hu_mean", "hu_sd", "hu_median", "hu_mean_inset_4mm", "hu_mean_inset_6mm", "hu_p05", "hu_p95"),
-    *("voxels", "effective_voxels", "volume_mm3", "area_mm2", "hu_referenced_mean", "hu_contrast_adjusted_mean"),
+    *("voxels", "effective_voxels", "volume_mm3", "area_mm2", "rejected_fraction"),
+    *("hu_referenced_mean", "hu_contrast_adjusted_mean"),
     *("vbmd_mean_mg_cm3", "vbmd_sd_mg_cm3", "vbmd_material"),
     *("calibration_method", "calibration_slope", "calibration_intercept", "calibration_r2", "calibration_reason"),
     "signal_mean",
@@ -100,6 +101,7 @@ def _row(
         "variant": region.variant,
         "plane": region.plane,
         "trajectory_source": region.trajectory_source,
+        "rejected_fraction": region.rejected_fraction,
         "flags": sorted({*region.flags, *findings.flags, *(vertebra.flags if vertebra is not None else ())}),
         "localiser_confidence": None if vertebra is None else vertebra.confidence,
     }

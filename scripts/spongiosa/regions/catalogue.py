@@ -10,6 +10,7 @@ from spongiosa.anatomy.levels import CRANIAL_TO_CAUDAL, FIRST_UNNUMBERED
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions import mid_slice, trajectories, volumes
+from spongiosa.regions.avoidance import avoiding, rejected_voxels
 from spongiosa.regions.mid_slice import place_mid_slice_shapes
 from spongiosa.regions.pedicle_axes import SIDES
 from spongiosa.regions.pedicles import place_pedicles
@@ -83,7 +84,11 @@ def place_surveyed(survey: Survey, settings: RegionsSettings, screws: Screws | N
         for variant, parameters, names in _variants(settings):
             site = Site(level, found.body, found.whole, parameters, variant, axes, found.flags)
             placed = (region for family in CATALOGUE if names & set(family.names) for region in family.place(site))
-            regions += [region for region in placed if region.name in names]
+            placed_here = [region for region in placed if region.name in names]
+            if parameters.avoidance.method != "none":
+                rejected = rejected_voxels(survey.volume, found.body, parameters.avoidance)
+                placed_here = [avoiding(region, rejected) for region in placed_here]
+            regions += placed_here
     return RegionSet(survey.volume.geometry, tuple(regions))
 
 

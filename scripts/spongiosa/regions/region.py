@@ -16,7 +16,8 @@ class Region:
     """One region at one level and side: its voxel weights, or the reason why it could not be placed.
 
     `variant` names the parameter set, `plane` is `axial` or `endplate` for regions of a slice, `area_mm2` the area of
-    a planar region, `insets` holds the same region at other margins (`hu_mean_inset_4mm` ...).
+    a planar region, `rejected_fraction` the share that `avoidance` left out of it, `insets` holds the same region at
+    other margins (`hu_mean_inset_4mm` ...).
     """
 
     level: str
@@ -30,6 +31,7 @@ class Region:
     detail: str = ""
     flags: tuple[str, ...] = ()
     area_mm2: float | None = None
+    rejected_fraction: float | None = None
     insets: Mapping[str, VoxelWeights] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from spongiosa.regions.region import Region, RegionSet
 from spongiosa.volume import Geometry
 
 #: Raised when the layout of the file changes.
-FORMAT = 1
+FORMAT = 2
 
 
 def write_weights(regions: RegionSet, path: Path) -> None:
@@ -64,7 +64,18 @@ def read_weights(path: Path) -> RegionSet:
     return RegionSet(_geometry(header["geometry"]), tuple(_region(entry, parts) for entry in header["regions"]))
 
 
-_PLAIN_FIELDS = ("level", "name", "side", "variant", "plane", "trajectory_source", "detail", "flags", "area_mm2")
+_PLAIN_FIELDS = (
+    "level",
+    "name",
+    "side",
+    "variant",
+    "plane",
+    "trajectory_source",
+    "detail",
+    "flags",
+    "area_mm2",
+    "rejected_fraction",
+)
 
 
 def _region(entry: dict[str, Any], parts: list[VoxelWeights]) -> Region:
