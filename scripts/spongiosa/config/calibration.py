@@ -149,6 +149,16 @@ class CalibrationSettings(Section):
         return self.phantoms.get(name) or PRESETS.get(name)
 
     @property
+    def material(self) -> Literal["K2HPO4", "HA"] | None:
+        """The mineral of all values, where the configuration alone decides it; phantoms of single scans may differ."""
+        if self.method == "phantom" and self.phantom is not None:
+            phantom = self.phantom_named(self.phantom)
+            return None if phantom is None else phantom.material
+        if self.method == "scanner" and len({line.material for line in self.scanner_lines}) == 1:
+            return self.scanner_lines[0].material
+        return "K2HPO4" if self.method == "internal" else None
+
+    @property
     def known_phantoms(self) -> list[str]:
         return sorted({*self.phantoms, *PRESETS})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.config.base import Section
@@ -48,3 +48,15 @@ class Configuration(Section):
     thresholds: ThresholdsSettings = Field(default_factory=ThresholdsSettings, description="Cut-offs that classify.")
     studies: StudiesSettings = Field(default_factory=StudiesSettings, description="The analyses.")
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
+
+    @model_validator(mode="after")
+    def _one_material(self) -> Configuration:
+        """Cut-offs of one mineral that a user set are not applied to values of another."""
+        own_cutoffs = {"vbmd_osteoporosis_mg_cm3", "vbmd_osteopenia_mg_cm3"} & self.thresholds.model_fields_set
+        of_values, of_cutoffs = self.calibration.material, self.thresholds.vbmd_material
+        if own_cutoffs and of_values not in (None, of_cutoffs):
+            raise ValueError(
+                f"thresholds.{min(own_cutoffs)} holds for {of_cutoffs} (thresholds.vbmd_material), but the calibration "
+                f"gives mg/cm3 of {of_values}: set cut-offs for {of_values} and thresholds.vbmd_material to it"
+            )
+        return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -58,6 +58,12 @@ class ThresholdsSettings(Section):
         le=500,
         description="Trabecular vBMD of L1-L2 at or below which QCT counts as osteopenia. [mg/cm3] Source: ACR-SPR-SSR "
         "practice parameter for musculoskeletal quantitative CT.",
+    )
+
+    vbmd_material: Literal["K2HPO4", "HA"] = Field(
+        "K2HPO4",
+        description="The mineral for which the cut-offs of vBMD hold. A value of another mineral gets no class but the "
+        "reason `other_material`. Source: the cut-offs of 80 and 120 mg/cm3 were set with phantoms of K2HPO4.",
     )
 
     @model_validator(mode="after")
