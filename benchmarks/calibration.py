@@ -37,7 +37,9 @@ from spongiosa.synthetic.phantoms import PHANTOMS, Placement
 from spongiosa.synthetic.scanner import render_ct
 
 LEVELS = ("L2", "L3")
-REPEATED = tuple(RepeatedPatient(number, density, 5) for number, density in enumerate(np.linspace(60.0, 180.0, 12)))
+REPEATED = tuple(
+    RepeatedPatient(number, target, 5) for number, target in enumerate(np.linspace(60.0, 180.0, 12).tolist())
+)
 
 
 def main() -> None:

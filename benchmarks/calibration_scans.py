@@ -23,6 +23,7 @@ from spongiosa.synthetic.patient import SyntheticPatient, build_patient
 from spongiosa.synthetic.phantoms import PHANTOMS, Phantom, Placement, phantom_of
 from spongiosa.synthetic.posture import Posture
 from spongiosa.synthetic.scanner import RenderedScan, placed_phantom, render_ct, render_reconstructions
+from spongiosa.synthetic.tissue import Tissues, density_for_hu
 from spongiosa.volume import Geometry, Volume
 
 KVPS = (80.0, 100.0, 120.0, 140.0)
@@ -152,7 +153,8 @@ class RepeatedPatient:
     """One patient who is scanned again and again, lying anew on the phantom each time."""
 
     number: int
-    density_mg_cm3: float
+    target_mg_cm3: float
+    """vBMD that a phantom of K2HPO4 gives about; levels and persons differ from it by a tenth."""
     scans: int
 
     def measured(self) -> list[float]:
@@ -174,7 +176,8 @@ class RepeatedPatient:
             vertebra_shift_sd_mm=0.5,
             seed=1000 * self.number + number,
         )
-        parameters = PatientParameters(trabecular_density_mg_cm3=self.density_mg_cm3, posture=posture)
+        hu = self.target_mg_cm3 * (Tissues(120.0).dipotassium_phosphate - 0.2174)
+        parameters = PatientParameters(trabecular_density_mg_cm3=density_for_hu(hu, 0.5), posture=posture)
         scanner = replace(
             SLAB,
             cranial_level="L1",
