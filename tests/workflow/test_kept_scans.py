@@ -48,6 +48,7 @@ def test_nothing_runs_after_the_scans_were_removed(trimmed):
     assert cohort_digests(trimmed) == before
 
 
+@pytest.mark.slow
 def test_a_new_patient_converts_nobody_else_again(trimmed):
     trimmed.write_manifest(["P1", "P2", "P3", "P4"])
     run = trimmed.run()
@@ -90,6 +91,7 @@ def test_changed_regions_measure_as_if_the_scans_had_been_kept(trimmed, finished
     assert file_digest(scan_path(trimmed, "P1")) == file_digest(scan_path(finished_project, "P1"))
 
 
+@pytest.mark.slow
 def test_an_input_that_changed_since_is_said_and_not_measured(trimmed):
     """The fingerprints are not looked at, as in a large cohort, so that only the conversion can notice."""
     cohort = {"manifest": "input/manifest.tsv", "patients_per_job": 2, "fingerprint": "refresh"}

@@ -1,16 +1,19 @@
 """No planted identifier leaves the DICOM, whatever becomes of the scan: measured, excluded, or failed."""
 
+import shutil
 import warnings
 
+import pandas as pd
 import pydicom
 import pytest
+import yaml
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from spongiosa.cohort.traces import traces
 from spongiosa.synthetic.dicom_identity import CANARIES
 
-from .conftest import make_patient
+from .conftest import ROOT, WORKFLOW, Project, make_patient
 
 pytestmark = pytest.mark.workflow
 
@@ -55,15 +58,12 @@ def burned_in_picture(slice_of_scan: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def searched(finished_project, tmp_path_factory):
+def searched(tmp_path_factory):
     """A project of its own whose three patients carry every canary: one measured, one excluded, one failed."""
-    import shutil
-
-    from .conftest import Project
-
     folder = tmp_path_factory.mktemp("privacy") / "project"
-    ignore = shutil.ignore_patterns("results", ".snakemake", "input")
-    shutil.copytree(finished_project.folder, folder, ignore=ignore)
+    folder.mkdir()
+    for name in WORKFLOW:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, folder / name)
     project = Project(folder)
     lines = ["patient_id\tpath\tlabels\tlabel_scheme"]
     for number, patient in enumerate(("P1", "P2", "P3"), start=1):
@@ -90,19 +90,16 @@ def searched(finished_project, tmp_path_factory):
     stage = "def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> None:\n"
     bug = f'    if scan.patient_id == "P3":\n        open(scan.input_path / "{PLANTED["file"]} 1950")\n'
     project.edit("scripts/mask_regions.py", stage, stage + bug)
-    project.configure(
-        cohort={"manifest": "input/manifest.tsv", "patients_per_job": 2},
-        clinical={},
-        studies={},
-        convert={"patient_age": "bands", "patient_sex": "keep", "dates": "offset"},
-    )
+    study = {
+        "cohort": {"manifest": "input/manifest.tsv", "patients_per_job": 2},
+        "convert": {"patient_age": "bands", "patient_sex": "keep", "dates": "offset"},
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     run = project.run()
     return project, run
 
 
 def test_each_scan_ended_as_it_was_meant_to(searched):
-    import pandas as pd
-
     project, run = searched
     assert run.exit_status != 0, "a scan failed"
     scans = pd.read_parquet(project.results / "cohort" / "scans.parquet").set_index("patient_id")

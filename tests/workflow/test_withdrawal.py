@@ -71,6 +71,7 @@ def test_a_patient_withdraws(project):
     assert sorted(changed.computed["mask_regions"]) == ["P1", "P3"], "a later change still reaches the others"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_removed_is_said_and_the_status_tells(project):
     """A note that a user left among the results names the patient."""
     (project.results / "notes.txt").write_text("P2 asked on the phone", encoding="utf-8")
@@ -81,6 +82,7 @@ def test_what_cannot_be_removed_is_said_and_the_status_tells(project):
     assert withdraw(project, "P2").returncode == 0
 
 
+@pytest.mark.slow
 def test_nobody_withdraws_while_a_run_is_at_work(project):
     from spongiosa.cohort.lock import take
 
