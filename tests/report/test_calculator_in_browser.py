@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from spongiosa.config.report import ReportSettings
 from spongiosa.report.calculator import calculator_page
+from spongiosa.report.page import render_report
 from spongiosa.statistics.development import Procedure
 from spongiosa.statistics.logistic import logistic_regression
 from spongiosa.statistics.nomogram import build_nomogram
@@ -19,6 +21,7 @@ from spongiosa.statistics.prediction_model import PredictionModel, model_from_fi
 from spongiosa.statistics.terms import Category, Linear, RestrictedCubicSpline, Term, build_design
 from spongiosa.studies.calculator import field_of
 from spongiosa.studies.nomogram_model import covariance_of_model
+from spongiosa.studies.result import StudyResult, write_study
 
 pytestmark = pytest.mark.browser
 
@@ -181,3 +184,26 @@ def test_the_page_holds_the_coefficients_in_full(page: Path, open_page, model: P
     text = open_page(page).tab.locator("[data-part=model]").text_content()
     document = json.loads(text)
     assert [field["coefficients"] for field in document["fields"]] == [list(part) for part in model.coefficients]
+
+
+def test_the_calculator_inside_a_report_computes_the_same(
+    open_page, page: Path, demo_cohort, provenance, tmp_path: Path
+) -> None:
+    document = json.loads(open_page(page).tab.locator("[data-part=model]").text_content())
+    folder = tmp_path / "studies" / "study"
+    documents = (("calculator.json", json.dumps(document)), ("calculator.html", page.read_text(encoding="utf-8")))
+    write_study(StudyResult("study", "A study", "Found.", "", (), (), documents=documents), folder)
+    report = tmp_path / "report" / "index.html"
+    report.parent.mkdir()
+    text = render_report(demo_cohort.tables, [folder], demo_cohort.folder, ReportSettings(), provenance)
+    report.write_text(text, encoding="utf-8")
+    shown = []
+    for file in (page, report):
+        opened = open_page(file)
+        opened.tab.get_by_role("button", name="Typical patient").click()
+        shown.append((words(opened.tab, "risk"), words(opened.tab, "interval")))
+        assert opened.complaints == []
+    assert shown[0] == shown[1] and shown[0][0].endswith("%")
+    with opened.tab.expect_navigation():
+        opened.tab.get_by_role("link", name="As a page of its own").click()
+    assert opened.tab.url == (folder / "calculator.html").as_uri()

@@ -40,6 +40,8 @@ from spongiosa.studies.result import StudyResult
 
 NAME = "screw_loosening_nomogram"
 TITLE = "Screw loosening: model and nomogram"
+#: Markers whose discrimination is repeated per scanner and site.
+STRATIFIED = ("probability", "hu_ratio")
 GROUPS = {"event": "Loosening", "none": "No loosening"}
 
 
@@ -87,8 +89,8 @@ def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed
         *supplement.pbq_table(frame, settings.confidence),
         *of_file,
         *strata.strata_table(
-            "t12_strata", "Table 12. Discrimination by scanner and site", frame, event, markers[::-1][:2],
-            "Loosening", confidence=settings.confidence,
+            "t12_strata", "Table 12. Discrimination by scanner and site", frame, event,
+            [marker for marker in markers if marker.column in STRATIFIED], "Loosening", confidence=settings.confidence,
         ),
         *_supplement(fitted, settings, seed),
     ]  # fmt: skip

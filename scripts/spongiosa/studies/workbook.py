@@ -37,6 +37,8 @@ def write_workbook(title: str, tables: Iterable[TableExhibit], path: Path) -> No
     for table in tables:
         _printed_sheet(book.create_sheet(_sheet_name(table.key, "")), table)
         _data_sheet(book.create_sheet(_sheet_name(table.key, " data")), table.frame)
+    if not book.worksheets:
+        _put(book.create_sheet("no tables"), 1, 1, f"{title}: no table could be made.")
     buffer = io.BytesIO()
     book.save(buffer)
     path.write_bytes(_with_fixed_times(buffer.getvalue()))
