@@ -47,8 +47,12 @@ def running_job_of(slurm: Any, rule: str, controller: subprocess.Popen[bytes], s
     return None
 
 
-def finished_jobs(slurm: Any) -> dict[str, str]:
-    """Job id -> state (COMPLETED, CANCELLED, NODE_FAIL, ...) of all jobs that ended."""
-    text = (slurm.folder / "log" / "finished_jobs.txt").read_text(encoding="utf-8")
-    facts = [dict(item.split("=", 1) for item in line.split() if "=" in item) for line in text.splitlines()]
-    return {fact["JobId"]: fact["JobState"] for fact in facts}
+def finished_jobs(slurm: Any) -> dict[str, list[str]]:
+    """Job id -> its ends in order (COMPLETED, CANCELLED, NODE_FAIL, ...); SLURM runs a job of a lost node again."""
+    file = slurm.folder / "log" / "finished_jobs.txt"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    ends: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        facts = dict(item.split("=", 1) for item in line.split() if "=" in item)
+        ends.setdefault(facts["JobId"], []).append(facts["JobState"])
+    return ends
