@@ -23,7 +23,9 @@ FACE_REACH_MM, RIDGE_REACH_MM = 1.5, 4.0
 FACE_SHARE_OF_BLUR, RIDGE_SHARE_OF_BLUR = 0.5, 0.9
 #: Apparent thickness of the shell with the trabeculae that are driven together under it, and the blur of kernel and
 #: interpolation besides that of the voxels, mm.
-SHELL_MM, OTHER_BLUR_MM = 1.2, 1.75
+SHELL_MM, OTHER_BLUR_MM = 1.4, 1.75
+#: A ridge that rises above the marrow by this share of its height above the outside is a shell, and no step.
+FULL_RIDGE = 0.2
 
 
 def blur_mm(geometry: Geometry, axes: FloatArray) -> FloatArray:
@@ -118,7 +120,7 @@ def outer_shift(profile_hu: FloatArray, offsets_mm: FloatArray, blur: float) -> 
     marrow = np.take_along_axis(profile_hu, np.maximum(fall_at - reach, 0)[..., None], axis=-1)
     height = ridge.max(axis=-1) - marrow[..., 0]
     outside = profile_hu[..., -1]
-    share = np.clip(height / np.maximum(ridge.max(axis=-1) - outside, 1.0) / 0.5, 0.0, 1.0)
+    share = np.clip(height / np.maximum(ridge.max(axis=-1) - outside, 1.0) / FULL_RIDGE, 0.0, 1.0)
     full = offsets_mm[fall_at]
     to_face = min(1.0, SHELL_MM / float(np.hypot(blur, OTHER_BLUR_MM)))
     shift: FloatArray = full + share * (1.0 - to_face) * (offsets_mm[peak_at] - full)
