@@ -11,6 +11,7 @@ from snakemake.logging import logger
 
 from spongiosa.code_identity import code_hash, recall, remember
 from spongiosa.cohort.faults import InputFaults
+from spongiosa.cohort.job_requests import AT_NEXT_TRY, largest_scan_megavoxels, memory_mb, minutes
 from spongiosa.cohort.keys import keys_of_job, ready_keys
 from spongiosa.cohort.plan import (
     begin_run,
@@ -28,29 +29,12 @@ from spongiosa.provenance import read_run_versions, changed_versions, package_ve
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-# Memory that a job asks for at its first attempt: scans of 512 x 512 x 300 voxels by the model that docs/cluster.md
-# gives, and 500 MB for Snakemake's own processes. [MB]
+# Memory that the rules of the cohort ask for at their first attempt, for 100,000 patients; docs/cluster.md. [MB]
 MEMORY_MB = {
-    "index_series": 1000,
-    "convert_scan": 2500,
-    "localise_vertebrae": 4200,
-    "mask_regions": 2000,
-    "extract_density": 2000,
-    "draw_review": 2000,
     "aggregate_cohort": 2000,
     "merge_sites": 2000,
     "analyse_study": 1500,
     "render_report": 2000,
-}
-
-# Time of one scan of 512 x 512 x 250 voxels on a core of a busy machine; see docs/cluster.md. [s]
-SECONDS_PER_SCAN = {
-    "index_series": 10,
-    "convert_scan": 20,
-    "localise_vertebrae": 120,
-    "mask_regions": 30,
-    "extract_density": 10,
-    "draw_review": 20,
 }
 
 # What earlier starts found in the files of the code: saves every start, and every job of a cluster, a second.
@@ -132,14 +116,33 @@ def scans_of(stage):
     return lambda wildcards: PLAN.hash_of_scans(wildcards.unit, stage)
 
 
-def memory_for(stage):
-    """Memory of a job; one that was killed for it is given three times as much at its second and last try. [MB]"""
-    return lambda wildcards, attempt: MEMORY_MB[stage] * (1 if attempt == 1 else 3)
+def largest_scan(unit, tables):
+    """Million voxels of the largest scan of a unit, or None; a job whose tables are not there yet is asked later."""
+    for table in tables:
+        os.stat(table)  # Snakemake takes the absence of an input for "to be determined"
+    return largest_scan_megavoxels(Path(results(f"units/{unit}/series.parquet")))
+
+
+def memory_for(rule):
+    """Memory of a job; one that was killed for it is given three times as much at its next tries. [MB]"""
+    if rule in MEMORY_MB:
+        return lambda wildcards, attempt: MEMORY_MB[rule] * (1 if attempt == 1 else AT_NEXT_TRY)
+
+    def memory(wildcards, input, attempt):
+        size = largest_scan(wildcards.unit, input) if rule != "index_series" else None
+        return memory_mb(rule, size, PLAN.has_labels(wildcards.unit), attempt)
+
+    return memory
 
 
 def minutes_for(stage):
-    """Time limit of a unit's job, at least 20 min; it grows with the attempt. [min]"""
-    return lambda wildcards, attempt: attempt * max(20, PLAN.scan_count(wildcards.unit) * SECONDS_PER_SCAN[stage] // 60)
+    """Time limit of a unit's job; it grows with the attempt. [min]"""
+
+    def time_limit(wildcards, input, attempt):
+        size = largest_scan(wildcards.unit, input) if stage != "index_series" else None
+        return minutes(stage, PLAN.scan_count(wildcards.unit), size, attempt)
+
+    return time_limit
 
 
 def gpus_for_localisation():

@@ -150,7 +150,7 @@ rule record_run:
         mem_mb=1000,
     params:
         configuration=CONFIGURATION.model_dump(mode="json"),
-        code={stage: code_hash(stage) for stage in MEMORY_MB},
+        code={stage: code_hash(stage) for stage in (*COLUMNS_OF_STAGE, *MEMORY_MB)},
         config_hash=CONFIG_HASH,
     message:
         "Recording versions, configuration, seeds and hashes"

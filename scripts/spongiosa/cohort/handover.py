@@ -83,6 +83,9 @@ class RecordedPlan:
     def scan_count(self, unit: str) -> int:
         return self._index[unit][2]
 
+    def has_labels(self, unit: str) -> bool:
+        return any(scan["labels"] for scan in self._part(unit))
+
     def scans_for_stage(self, unit: str, stage: str) -> list[dict[str, Any]]:
         return scans_for_stage(self._part(unit), stage)
 

@@ -89,6 +89,10 @@ class CohortPlan:
         """How many scans a unit has."""
         return len(self._rows_of_unit[unit])
 
+    def has_labels(self, unit: str) -> bool:
+        """Whether any scan of a unit comes with a label map."""
+        return any(row.labels for row in self._rows_of_unit[unit])
+
     def known_scans(self) -> Iterator[tuple[str, list[KnownScan]]]:
         """Unit by unit what its stages may know of its scans."""
         for unit, rows in self._rows_of_unit.items():
