@@ -85,23 +85,25 @@ def test_every_region_is_measured(scan, regions):
 
 
 def test_pedicle_axes_are_those_of_the_anatomy(scan):
-    """6 degrees catch an axis that follows a facet or a cortex; 1.5 mm across the axis.
+    """3 degrees and 1.5 mm across the axis.
 
-    The project's aim of 2 degrees holds on average only: docs/accuracy.md has a mean of 1.7 and a 95th percentile of
-    4.5 degrees, for a label map in steps of 1.25 mm says little about the direction of a pedicle 5 mm long.
+    The aim of 2 degrees holds on average (docs/accuracy.md): a single pedicle 8 mm long, on labels in steps of 1.25 mm,
+    may be a degree worse.  An axis that follows a facet or the flare into the body is off by 4 and more.
     """
     spine, bodies, vertebrae = true_spine(scan), volume_of(scan.bodies), volume_of(scan.vertebrae)
+    angles = []
     for vertebra in spine.vertebrae:
         body = VertebralBody.of_label(bodies, vertebra.label, vertebra.frame)
         found = find_pedicles(VertebralBody.of_label(vertebrae, vertebra.label, vertebra.frame), body)
         assert set(found) == {"left", "right"}
         for side, (isthmus, direction) in scan.truth.geometry[vertebra.level].pedicles.items():
             offset = found[side].isthmus_mm - isthmus
-            assert np.degrees(np.arccos(found[side].direction @ direction)) <= 6.0
+            angles.append(np.degrees(np.arccos(found[side].direction @ direction)))
+            assert angles[-1] <= 3.0
             assert np.linalg.norm(offset - (offset @ direction) * direction) <= 1.5
-            assert found[side].isthmus_mm[0] * (1 if side == "left" else -1) > scan.truth.geometry[
-                vertebra.level
-            ].centre_mm[0] * (1 if side == "left" else -1)
+            outwards = 1 if side == "left" else -1
+            assert (found[side].isthmus_mm[0] - scan.truth.geometry[vertebra.level].centre_mm[0]) * outwards > 0
+    assert np.mean(angles) <= 2.0
 
 
 def test_the_trabecular_body_has_the_true_density(scan, regions):

@@ -38,8 +38,9 @@ SHORTEST_ARM = 2
 WINDOW_MM = 0.6
 #: A line that is turned further from the antero-posterior direction, or up or down, is no pedicle.
 LARGEST_ANGLE_DEG, LARGEST_SAGITTAL_ANGLE_DEG = 50.0, 25.0
-#: An isthmus that moves further from where the coronal sections show it is another bone's.  [mm]
-LARGEST_DRIFT_MM = 6.0
+#: An isthmus that moves further across its axis from where the coronal sections show it is another bone's; along the
+#: axis it may slide, for the long pedicles of L5 hardly narrow.  [mm]
+LARGEST_DRIFT_MM, LARGEST_SLIDE_MM = 6.0, 12.0
 _ITERATIONS = 8
 
 
@@ -84,7 +85,9 @@ def _find(vertebra: VertebralBody, body: VertebralBody, sign: float) -> Pedicle 
     is_turned_away = forwards < np.cos(np.deg2rad(LARGEST_ANGLE_DEG)) or upwards > np.sin(
         np.deg2rad(LARGEST_SAGITTAL_ANGLE_DEG)
     )
-    has_drifted = np.linalg.norm(isthmus - start) > LARGEST_DRIFT_MM
+    offset = isthmus - start
+    along = offset @ direction
+    has_drifted = np.linalg.norm(offset - along * direction) > LARGEST_DRIFT_MM or abs(along) > LARGEST_SLIDE_MM
     section = None if is_turned_away or has_drifted else _section(vertebra, isthmus, direction, frame.left)
     return None if section is None else Pedicle(isthmus, direction, section)
 
