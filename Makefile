@@ -10,7 +10,7 @@ SCANS ?= scans
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help env demo test test-slow test-slurm quicktest lint lock config clean status demo-studies gallery accuracy \
-  localiser-report fuzz reference
+  calibration localiser-report fuzz reference
 
 help:  ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,9 @@ gallery: env  ## a page with every variant of the synthetic patient
 
 accuracy: env  ## every region against the synthetic truth: docs/accuracy.md
 	$(BIN)/python benchmarks/accuracy.py --workers $(CORES)
+
+calibration: env  ## phantoms, poses, kernels and voltages against known density: docs/calibration.md
+	$(BIN)/python benchmarks/calibration.py --workers $(CORES)
 
 localiser-report: env  ## a page about a folder of scans: make localiser-report SCANS=folder
 	$(BIN)/python -m spongiosa.localise.report $(SCANS) build/localiser
