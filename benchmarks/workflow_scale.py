@@ -173,9 +173,12 @@ def figures_of(folder: Path, patients: int) -> dict[str, dict[str, float]]:
     return figures
 
 
-def growth(results: Results, step: str, unit: str) -> float:
-    """Exponent of the cost in the number of patients: the slope of the log-log line through all sizes."""
-    sizes = sorted(results)
+def growth(results: Results, step: str, unit: str, of_last: int | None = None) -> float:
+    """Exponent of the cost in the number of patients: the slope of the log-log line through the (last) sizes.
+
+    Through all sizes the fixed cost of a start flattens the line; the last two sizes show where it goes.
+    """
+    sizes = sorted(results)[-(of_last or len(results)) :]
     return float(np.polyfit(np.log(sizes), np.log([results[size][step][unit] for size in sizes]), 1)[0])
 
 
@@ -195,10 +198,14 @@ def draw(results: Results, path: Path) -> None:
             for step, (colour, marker) in zip(STEPS, styles, strict=True):
                 values = [results[int(size)][step][unit] for size in sizes]
                 slope, offset = np.polyfit(np.log(sizes), np.log(values), 1)
-                axis.plot(sizes, values, marker, color=colour, label=f"{step}: exponent {slope:.2f}")
+                label_of_step = f"{step}: {slope:.2f} (last two: {growth(results, step, unit, of_last=2):.2f})"
+                axis.plot(sizes, values, marker, color=colour, label=label_of_step)
                 axis.plot(sizes, np.exp(offset) * sizes**slope, "-", color=colour, linewidth=1)
             axis.set(xscale="log", yscale="log", xlabel="patients", ylabel=label)
-            axis.legend()
+            for scale in (axis.xaxis.set_major_formatter, axis.yaxis.set_major_formatter):
+                scale("{x:,.0f}")
+            axis.yaxis.set_minor_formatter("{x:,.0f}")
+            axis.legend(title="exponent of growth")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150, facecolor="white")
 
@@ -222,7 +229,8 @@ def main() -> None:
         print(patients, json.dumps(results[patients]), flush=True)
     if len(results) > 1:
         for step in STEPS:
-            print(f"{step}: CPU time grows with the power {growth(results, step, 'cpu_s'):.2f} of the patients")
+            all_sizes, last_two = (growth(results, step, "cpu_s", count) for count in (None, 2))
+            print(f"{step}: CPU time grows with the power {all_sizes:.2f} of the patients ({last_two:.2f} at the end)")
         draw(results, arguments.figure)
 
 
