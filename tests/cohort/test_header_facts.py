@@ -50,6 +50,12 @@ def test_an_age_that_is_known_as_a_band_is_its_middle(series):
     assert "ct_dxa_interval_days" not in filled.columns
 
 
+def test_the_oldest_band_has_no_middle(series):
+    old = series.assign(age_years=series["age_years"].replace(75.0, 90.0))
+    filled = with_header_facts(None, header_facts(old, "preop"), "bands", {})
+    assert filled.set_index("patient_id")["age_years"].dropna().to_dict() == {"P1": 62.5, "P2": 90.0}
+
+
 def test_the_session_that_is_analysed_gives_the_facts(series):
     facts = header_facts(series, "followup")
     assert facts["patient_id"].tolist() == ["P1"]

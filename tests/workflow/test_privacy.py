@@ -90,7 +90,9 @@ def searched(tmp_path_factory):
     stage = "def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> None:\n"
     bug = f'    if scan.patient_id == "P3":\n        open(scan.input_path / "{PLANTED["file"]} 1950")\n'
     project.edit("scripts/mask_regions.py", stage, stage + bug)
+    (folder / "input" / "clinical.csv").write_text("patient_id,dxa_date\nP1,2024-03-01\n", encoding="utf-8")
     study = {
+        "clinical": {"table": "input/clinical.csv"},
         "cohort": {"manifest": "input/manifest.tsv", "patients_per_job": 2},
         "convert": {"patient_age": "bands", "patient_sex": "keep", "dates": "offset"},
     }
@@ -107,10 +109,17 @@ def test_each_scan_ended_as_it_was_meant_to(searched):
     assert scans.loc["P3", "reason"] == "unexpected_error"
 
 
+def test_age_sex_and_interval_pass_as_configured(searched):
+    """The date of birth of everybody is in 1912, the scan was made on 11 March 2024: an age of 90 or more."""
+    project, _ = searched
+    patients = pd.read_parquet(project.results / "cohort" / "patients.parquet").set_index("patient_id")
+    assert patients.loc["P1", ["age_years", "sex", "ct_dxa_interval_days"]].tolist() == [90.0, "female", 10]
+
+
 def test_no_planted_text_is_in_a_byte_of_the_results_or_of_what_the_run_printed(searched):
     project, run = searched
     planted = [part for text in CANARIES.values() for part in text.split("^") if len(part) >= 6]
-    planted += [*PLANTED.values(), "20240311", "2.25."]
+    planted += [*PLANTED.values(), "20240311", "2024-03-11", "2024-03-01", "2.25."]
     inputs = {text for _, text in traces(project.folder / "input", planted)}
     assert set(PLANTED.values()) <= inputs, "what was planted is found in the input"
     assert traces(project.results, planted) == []

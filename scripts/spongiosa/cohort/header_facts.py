@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from spongiosa.dicom.identity import PatientIdentity
-from spongiosa.dicom.privacy import AGE_BAND_YEARS
+from spongiosa.dicom.privacy import AGE_BAND_YEARS, OLDEST_AGE_YEARS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,17 +36,19 @@ def with_header_facts(
 ) -> pd.DataFrame | None:
     """The clinical table with `age_years`, `sex` and `ct_dxa_interval_days` filled in where it has none.
 
-    An age that is known as a band counts as the middle of the band; `dxa_days` is the day of each patient's DXA in the
-    count of `scan_day`.  None where there is neither a clinical table nor a fact.
+    An age that is known as a band counts as the middle of the band (90 and above as 90); `dxa_days` is the day of each
+    patient's DXA in the count of `scan_day`.  None where there is neither a clinical table nor a fact.
     """
     import pandas as pd
 
     days = facts["scan_day"].astype("Float64") - facts["patient_id"].map(dict(dxa_days)).astype("Float64")
-    middle = AGE_BAND_YEARS / 2 if age == "bands" else 0.0
+    ages = facts["age_years"].astype("Float64")
+    if age == "bands":  # the last band has no end, and so no middle
+        ages = ages.where(ages >= OLDEST_AGE_YEARS, ages + AGE_BAND_YEARS / 2)
     stated = pd.DataFrame(
         {
             "patient_id": facts["patient_id"].astype("string"),
-            "age_years": facts["age_years"].astype("Float64") + middle,
+            "age_years": ages,
             "sex": facts["sex"].map(_SEX).astype("string"),
             "ct_dxa_interval_days": days,
         }
