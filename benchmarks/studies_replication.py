@@ -65,8 +65,8 @@ def document(table: pd.DataFrame, seeds: int) -> str:
         "",
         f"Written by `python benchmarks/studies_replication.py --seeds {seeds}`. For each of {seeds} seeds every "
         "preset gives a cohort of the paper's size, recorded as a hospital records it; our statistics measure the "
-        "headlines on it. A printed value is met where it lies, within its rounding, between the 2.5th and the 97.5th percentile "
-        f"of ours: {met} of {len(table)}.",
+        "headlines on it. A printed value is met where it lies, within its rounding, between the 2.5th and the 97.5th "
+        f"percentile of ours: {met} of {len(table)}.",
         "",
         "This shows that the presets, and the statistics on them, are of the papers' size and shape. It does not test "
         "the papers, and a value that a preset was fitted to (an AUC, a correlation) is met by construction; what "
