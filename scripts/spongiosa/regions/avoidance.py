@@ -50,7 +50,7 @@ def rejected_voxels(volume: Volume, body: VertebralBody, settings: AvoidanceSett
         near = ndimage.distance_transform_edt(~rejected, sampling=spacing_zyx) <= settings.smoothing_mm
         rejected |= core & near & is_steep
     voxels = np.argwhere(rejected) + np.asarray(body.lower)
-    return np.ravel_multi_index(tuple(voxels.T), volume.geometry.shape).astype(np.int64)
+    return np.asarray(np.ravel_multi_index(tuple(voxels.T), volume.geometry.shape), dtype=np.int64)
 
 
 def avoiding(region: Region, rejected: NDArray[np.int64]) -> Region:
