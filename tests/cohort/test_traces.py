@@ -101,6 +101,15 @@ def test_a_short_id_is_found_as_a_word(data: bytes, tmp_path: Path):
     assert found(tmp_path, "P2") == []
 
 
+@pytest.mark.parametrize("form", ["utf-8", "utf-16-le"])
+def test_a_longer_id_is_not_that_of_another_patient_which_begins_like_it(form: str, tmp_path: Path):
+    (tmp_path / "a").write_bytes("xPATIENT1 PATIENT12 scans/patient1b".encode(form))
+    assert search([tmp_path], [Sought("PATIENT1", is_word=True)]).traces == []
+    assert found(tmp_path, "PATIENT1") == ["a"], "as a part it is there"
+    (tmp_path / "a").write_bytes("PATIENT12 sub-PATIENT1_ses-preop".encode(form))
+    assert search([tmp_path], [Sought("PATIENT1", is_word=True)]).traces == [("a", "PATIENT1")]
+
+
 def test_a_short_id_is_found_in_a_table_and_in_the_header_of_an_array(tmp_path: Path):
     (tmp_path / "table.parquet").write_bytes(parquet(["P1", "P2"]))
     (tmp_path / "array.npz").write_bytes(zipped(numpy_file(np.frombuffer(b'{"scan": "P2"}', np.uint8)), "header.npy"))

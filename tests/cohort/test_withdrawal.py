@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from spongiosa.cohort.faults import InputFaults
+from spongiosa.cohort.handover import plan_path, write_plan
 from spongiosa.cohort.keys import ready_keys, record_fingerprints
 from spongiosa.cohort.manifest import pseudonym
 from spongiosa.cohort.plan import plan_cohort
@@ -90,6 +91,21 @@ def test_a_unit_of_one_patient_goes_as_a_whole_and_its_place_is_free(project):
     assert not (project / "results" / "units" / "u0000002").exists()
     unit_of = read_units(project / "results" / "units.tsv")
     assert with_new_patients(unit_of, ["P2", "P20", "P4"], 2)["P4"] == "u0000002"
+
+
+def test_a_patient_whose_id_and_path_begin_like_anothers_leaves_that_one_alone(project):
+    results = project / "results"
+    write(results / "units.tsv", HEADER + "u0000001\tPATIENT1\nu0000001\tPATIENT12\n")
+    for patient in ("PATIENT1", "PATIENT12"):
+        write(results / f"sub-{patient}" / "scan", "image")
+    row = {"session": "preop", "modality": "ct", "labels": None, "body_labels": None, "label_scheme": None}
+    row |= {"labels_fingerprint": "", "corrections": {}}
+    scans = [row | {"patient_id": patient, "path": f"scans/{patient}"} for patient in ("PATIENT1", "PATIENT12")]
+    write_plan(plan_path(results), [("u0000001", scans)], [])
+    assert withdraw(configuration(), "PATIENT1").is_proven
+    write_plan(plan_path(results), [("u0000001", scans[1:])], [])
+    assert withdraw(configuration(), "PATIENT1").removed == []
+    assert (results / "sub-PATIENT12" / "scan").exists()
 
 
 def test_a_mistyped_id_removes_nothing(project):

@@ -48,12 +48,14 @@ class Layer:
 class Sought:
     """A text that must occur nowhere.
 
-    One of six characters or more is looked for in any case, in any byte (UTF-8 and UTF-16).  A shorter one is a word
-    of its own, spelled as it is, outside of numbers and packed bytes; one that is only digits, or is a level's name,
-    must besides stand where an identifier stands: in quotes, in a cell, in a path, or behind `sub-` or `patient`.
+    One of six characters or more is looked for in any case, in any byte (UTF-8 and UTF-16); with `is_word` only where
+    no letter or digit goes on before or behind it: P0012 is not a part of P00123.  A shorter one is always a word,
+    spelled as it is, outside of numbers and packed bytes; one that is only digits, or is a level's name, must besides
+    stand where an identifier stands: in quotes, in a cell, in a path, or behind `sub-` or `patient`.
     """
 
     text: str
+    is_word: bool = False
 
     @property
     def is_distinctive(self) -> bool:
@@ -73,8 +75,18 @@ class Sought:
 
     def is_in(self, layer: Layer) -> bool:
         if self.is_distinctive:
-            return any(form in layer.lowered for form in self._forms)
+            return any(self._occurs(form, width, layer.lowered) for width, form in enumerate(self._forms, start=1))
         return layer.is_text and self._pattern.search(layer.data) is not None
+
+    def _occurs(self, form: bytes, width: int, data: bytes) -> bool:
+        """Whether `data` hold `form`, whose characters have `width` bytes."""
+        place = data.find(form)
+        while place >= 0 and self.is_word:
+            before, behind = data[max(0, place - width) : place], data[place + len(form) : place + len(form) + width]
+            if not before[:1].isalnum() and not behind[:1].isalnum():
+                return True
+            place = data.find(form, place + 1)
+        return place >= 0
 
 
 @dataclass(frozen=True)

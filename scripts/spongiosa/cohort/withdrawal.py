@@ -108,7 +108,7 @@ def _sought(patient: str, patient_id: str, output_dir: Path) -> list[Sought]:
             for row in plan.scans_for_stage(str(unit), stage):
                 if row["patient_id"] == patient_id:
                     texts |= {row[column] for column in columns if row[column]}
-    return [Sought(text) for text in sorted(texts)]
+    return [Sought(text, is_word=True) for text in sorted(texts)]
 
 
 def _remove(patient_id: str, output_dir: Path, sought: list[Sought]) -> Iterator[str]:
