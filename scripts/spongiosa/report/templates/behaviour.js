@@ -11,9 +11,15 @@
   const bodyOf = (element) => element.closest(".exhibit").querySelector("tbody");
   const textOf = (cell) => cell.textContent.trim();
 
-  document.querySelectorAll(".exhibit tbody").forEach((body) => {
-    Array.from(body.rows).forEach((row, position) => { row.dataset.position = position; });
-  });
+  // The original order of a table, noted when it is first sorted.
+  const positions = new WeakMap();
+  const positionOf = (row) => positions.get(row);
+  const noteOrder = (body) => {
+    if (positions.has(body)) return;
+    positions.set(body, true);
+    Array.from(body.rows).forEach((row, position) => positions.set(row, position));
+  };
+  const { compare } = new Intl.Collator("en", { numeric: true });
 
   const refold = (exhibit) => {
     if (exhibit.classList.contains("unfolded") || exhibit.querySelector("input[type=search]")?.value) return;
@@ -30,9 +36,10 @@
     const column = heading.cellIndex;
     const next = { ascending: "descending", descending: "none" }[heading.getAttribute("aria-sort")] || "ascending";
     heading.closest("tr").querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+    noteOrder(body);
     const rows = Array.from(body.rows);
     if (next === "none") {
-      rows.sort((a, b) => a.dataset.position - b.dataset.position);
+      rows.sort((a, b) => positionOf(a) - positionOf(b));
     } else {
       heading.setAttribute("aria-sort", next);
       const turn = next === "ascending" ? 1 : -1;
@@ -45,12 +52,14 @@
       const isMissing = (item) => (isNumber ? Number.isNaN(item.key) : item.text === "");
       keyed.sort((a, b) => {
         if (isMissing(a) || isMissing(b)) return isMissing(a) - isMissing(b);
-        const order = isNumber ? a.key - b.key : a.text.localeCompare(b.text, "en", { numeric: true });
-        return turn * order || a.row.dataset.position - b.row.dataset.position;
+        const order = isNumber ? a.key - b.key : compare(a.text, b.text);
+        return turn * order || positionOf(a.row) - positionOf(b.row);
       });
       rows.splice(0, rows.length, ...keyed.map((item) => item.row));
     }
-    body.append(...rows);
+    const sorted = document.createDocumentFragment();
+    rows.forEach((row) => sorted.append(row));
+    body.append(sorted);
     refold(exhibit);
     say(next === "none" ? "Original order." : "Sorted by " + textOf(button) + ", " + next + ".");
   };

@@ -98,7 +98,7 @@
     const show = () => {
       const read_ = rows.map((row, position) => read(row, model.fields[position]));
       const missing = rows.filter((row, position) => read_[position].isMissing);
-      root.classList.toggle("incomplete", missing.length > 0);
+      root.closest(".exhibit")?.classList.toggle("unfilled", missing.length > 0);
       if (missing.length) {
         const names = missing.map((row) => row.querySelector("label").textContent.trim());
         part("risk").textContent = "–";
