@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from internal_calibration_persons import persons_section
 from internal_calibration_scans import real_section
 
 from spongiosa.density.attenuation import Material
@@ -39,6 +40,7 @@ def page(rows: pd.DataFrame, cpu_seconds: float) -> str:
             "the same beam.",
             "",
             *_accuracy(native),
+            *persons_section(),
             *_enhanced(enhanced),
             *_phases(rows),
             *_scale(rows),
@@ -88,7 +90,7 @@ def _enhanced(enhanced: pd.DataFrame) -> list[str]:
     lines += [_line(str(phase), group) for phase, group in enhanced.groupby("phase")]
     refused = enhanced["reason"].dropna().value_counts()
     why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
-    return [*lines, "", f"The others are refused: {why}.", ""]
+    return [*lines, "", f"Refused: {why}.", ""]
 
 
 def _phases(rows: pd.DataFrame) -> list[str]:
