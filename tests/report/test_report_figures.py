@@ -97,3 +97,25 @@ def test_the_normal_curve_has_the_area_of_the_histogram() -> None:
     # 1 %: the tails beyond three SDs hold 0.3 %.
     assert np.trapezoid(y, x) / width == pytest.approx(400, rel=0.01)
     assert stats.norm.cdf(3) > 0.998
+
+
+def roc_line(label: str, sensitivity: float) -> figures.RocLine:
+    rate = np.array([0.0, 0.2, 1.0])
+    return figures.RocLine(label, "AUC", rate, np.array([0.0, sensitivity, 1.0]))
+
+
+def test_a_roc_figure_is_square_and_names_every_area() -> None:
+    figure = figures.roc([roc_line("HU", 0.6), roc_line("Model", 0.95)])
+    axis = figure.axes[0]
+    assert axis.get_aspect() == 1.0 and axis.get_xlim() == axis.get_ylim()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["HU: AUC", "Model: AUC"]
+
+
+def test_only_a_curve_that_stands_out_is_drawn_heavy() -> None:
+    """The area is 0.5 + (sensitivity - 0.2) / 2: 0.70 against 0.875 stands out, 0.70 against 0.72 does not."""
+    widths = [
+        line.get_linewidth() for line in figures.roc([roc_line("HU", 0.6), roc_line("Model", 0.95)]).axes[0].lines
+    ]
+    assert widths[2] > widths[1]
+    widths = [line.get_linewidth() for line in figures.roc([roc_line("A", 0.6), roc_line("B", 0.64)]).axes[0].lines]
+    assert widths[2] == widths[1]

@@ -95,13 +95,12 @@ def scatter(
 def roc(lines: Sequence[RocLine]) -> Figure:
     """ROC curves in a square with the line of chance; areas stand in the legend.
 
-    One curve has its legend and its cut-off in the square; several have their legend below it, and the one with the
-    largest area is drawn solid and heavy.
+    One curve has legend and cut-off in the square, several have the legend below it; one that stands out is heavy.
     """
     colours = (theme.BLUE, theme.VERMILLION, theme.GREEN, theme.PURPLE, theme.ORANGE, theme.SKY)
     dashes = ("-", "--", "-.", ":")
     alone = len(lines) == 1
-    best = int(np.argmax([abs(float(np.trapezoid(line.sensitivity, line.false_positive_rate))) for line in lines]))
+    standing_out = _standing_out(lines)
     with theme.themed():
         height = theme.HALF_WIDTH_MM + (0.0 if alone else 4.5 * len(lines))
         figure = theme.new_figure(theme.HALF_WIDTH_MM, height)
@@ -113,8 +112,8 @@ def roc(lines: Sequence[RocLine]) -> Figure:
                 line.false_positive_rate,
                 line.sensitivity,
                 color=colour,
-                linestyle="-" if position == best else dashes[position % len(dashes)],
-                linewidth=2.4 if position == best and not alone else 1.4,
+                linestyle="-" if position == standing_out else dashes[position % len(dashes)],
+                linewidth=2.4 if position == standing_out else 1.4,
                 label=f"{line.label}\n{line.area}" if alone else f"{line.label}: {line.area}",
             )
             if line.chosen is not None:
@@ -128,6 +127,13 @@ def roc(lines: Sequence[RocLine]) -> Figure:
         else:
             figure.legend(loc="outside lower center", ncols=1)
     return figure
+
+
+def _standing_out(lines: Sequence[RocLine]) -> int | None:
+    """The place of the one curve of several whose area exceeds all others by 0.05; None where there is none."""
+    areas = np.array([abs(float(np.trapezoid(line.sensitivity, line.false_positive_rate))) for line in lines])
+    best = int(np.argmax(areas))
+    return best if areas.size > 1 and areas[best] - np.delete(areas, best).max() > 0.05 else None
 
 
 def stacked_histogram(
