@@ -160,6 +160,20 @@ def test_an_input_that_is_not_the_same_any_more_is_said(scan, damage, reason):
     assert not scan.ct.exists()
 
 
+def test_a_failure_of_the_conversion_names_no_input(scan, monkeypatch, caplog):
+    """A later stage does not know the path of the input, so that its log could not leave it out."""
+    trim(scan, OK, "none", "key", restore)
+
+    def broken(_conversion, _scan, path):
+        raise PermissionError(f"cannot open {path}/Doe_John")
+
+    monkeypatch.setattr(Conversion, "of", broken)
+    with pytest.raises(RuntimeError, match="^PermissionError while the scan was converted again$") as caught:
+        restore(scan)
+    assert caught.value.__cause__ is None
+    assert "<input>" in caplog.text and "Doe_John" not in caplog.text
+
+
 def test_a_kill_at_any_moment_of_the_cut_loses_nothing(scan, monkeypatch):
     """The note is written before the file is replaced: until then the whole scan lies there, and counts as whole."""
     before = file_digest(scan.ct)

@@ -87,9 +87,9 @@ def searched(tmp_path_factory):
         (folder / "input" / "labels" / f"{patient}.nii.gz").rename(labels)
         lines.append(f"{patient}\t{home.name}\t{labels.name}\tverse")
     (folder / "input" / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    stage = "def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> None:\n"
-    bug = f'    if scan.patient_id == "P3":\n        open(scan.input_path / "{PLANTED["file"]} 1950")\n'
-    project.edit("scripts/mask_regions.py", stage, stage + bug)
+    stage = "    assembled = conversion.of(scan)\n"
+    bug = '    if scan.patient_id == "P3":\n        open(next(p for p in scan.input_path.rglob("*") if p.is_file()) / "x")\n'
+    project.edit("scripts/convert_scan.py", stage, bug + stage)
     (folder / "input" / "clinical.csv").write_text("patient_id,dxa_date\nP1,2024-03-01\n", encoding="utf-8")
     study = {
         "clinical": {"table": "input/clinical.csv"},
@@ -128,5 +128,5 @@ def test_no_planted_text_is_in_a_byte_of_the_results_or_of_what_the_run_printed(
 
 def test_the_traceback_of_the_failure_is_there_without_the_name_of_the_file(searched):
     project, _ = searched
-    logs = "".join(path.read_text(encoding="utf-8") for path in (project.results / "logs" / "mask_regions").iterdir())
-    assert "FileNotFoundError" in logs and "<input>" in logs
+    logs = "".join(path.read_text(encoding="utf-8") for path in (project.results / "logs" / "convert_scan").iterdir())
+    assert "NotADirectoryError" in logs and "<input>" in logs

@@ -150,7 +150,13 @@ def _convert_again(scan: Scan, facts: dict[str, Any], config: Mapping[str, Any],
 
     settings = load_configuration(config)
     secret = project_secret(settings.cohort.secret) or b""
-    volume = Conversion(settings.series, settings.convert, secret, threads).of(scan, path).volume
+    try:
+        volume = Conversion(settings.series, settings.convert, secret, threads).of(scan, path).volume
+    except (Excluded, MemoryError):
+        raise
+    except Exception as error:  # its text may name the input, which the row of a later stage does not hold
+        logger.error("%s: not converted again\n%s", scan.name, without_paths(traceback.format_exc(), [str(path)]))
+        raise RuntimeError(f"{type(error).__name__} while the scan was converted again") from None
     kept = read_kept(scan)
     with written_whole(scan.ct) as part:
         write_compressed_nifti(volume, part)
