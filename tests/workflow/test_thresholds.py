@@ -66,6 +66,27 @@ def measurements(people: pd.DataFrame) -> pd.DataFrame:
     ).astype({"reason": "string"})  # fmt: skip
 
 
+def readings(people: pd.DataFrame) -> pd.DataFrame:
+    """Two readers of the ellipses of L1-L4 in twenty patients."""
+    rng = np.random.default_rng(5)
+    rows = [
+        (name, reader, level, region, "hu_mean", round(hu + rng.normal(0, 5), 1))
+        for name, *values in people[["patient_id", "l1_hu", "l2_hu", "l3_hu", "l4_hu"]].head(20).itertuples(index=False)
+        for level, hu in zip(("L1", "L2", "L3", "L4"), values, strict=True)
+        for region in SLICES
+        for reader in ("A", "B")
+    ]
+    return pd.DataFrame(rows, columns=["patient_id", "reader", "level", "region", "quantity", "value"])
+
+
+def screws(people: pd.DataFrame) -> pd.DataFrame:
+    """Both screws of L5; of a patient with loosening the left one, or both."""
+    rng = np.random.default_rng(6)
+    left = people[["patient_id", "loosening"]].assign(level="L5", side="left")
+    is_both = rng.random(len(people)) < 0.5
+    return pd.concat([left, left.assign(side="right", loosening=left["loosening"] & is_both)], ignore_index=True)
+
+
 class TableProject:
     """A folder with 300 patients whose unit tables are there, and the workflow of this repository."""
 
@@ -79,10 +100,13 @@ class TableProject:
         self.study = {
             "cohort": {"manifest": "manifest.tsv", "patients_per_job": PATIENTS, "fingerprint": "refresh"},
             "output_dir": "results",
-            "clinical": {"table": "clinical.csv"},
+            "clinical": {"table": "clinical.csv", "screws": "screws.csv"},
+            "readers": {"table": "readers.csv"},
             "studies": {name: {"enabled": True, "bootstrap_draws": 200} for name in STUDIES},
         }
         self.study["studies"]["screw_loosening_nomogram"]["validation_draws"] = 10
+        readings(people).to_csv(folder / "readers.csv", index=False)
+        screws(people).to_csv(folder / "screws.csv", index=False)
         self.write()
         unit = self.results / "units" / "u0000001"
         scans = pd.DataFrame({"patient_id": people["patient_id"], "session": "preop", "modality": "ct"})
@@ -133,6 +157,16 @@ def project(tmp_path_factory, run_here) -> TableProject:
 
 def report_cost(what: str, seconds: float) -> None:
     sys.stdout.write(f"{what}: {seconds:.1f} s CPU for {PATIENTS} patients\n")
+
+
+def test_readers_and_screws_reach_their_studies(project: TableProject) -> None:
+    joined = pd.read_parquet(project.results / "cohort" / "readers.parquet")
+    assert joined["software_value"].notna().all()
+    around = pd.read_parquet(project.results / "cohort" / "screws.parquet")
+    assert len(around) == 2 * PATIENTS and around["trajectory_vbmd_mg_cm3"].notna().all()
+    tables = {study: {table["key"] for table in project.audit(study)["tables"]} for study in STUDIES}
+    assert {"t11a_reliability", "t10_strata"} <= tables["hu_dxa_concordance"]
+    assert {"t6a_screws", "t6b_per_screw", "t7_strata"} <= tables["screw_loosening_qct"]
 
 
 def test_a_changed_hu_threshold_tabulates_one_study_and_refits_nothing(project: TableProject) -> None:
