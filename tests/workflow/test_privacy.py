@@ -88,7 +88,7 @@ def searched(tmp_path_factory):
         lines.append(f"{patient}\t{home.name}\t{labels.name}\tverse")
     (folder / "input" / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     stage = "    assembled = conversion.of(scan)\n"
-    bug = '    if scan.patient_id == "P3":\n        open(next(p for p in scan.input_path.rglob("*") if p.is_file()) / "x")\n'
+    bug = '    if scan.patient_id == "P3":\n        open(next(scan.input_path.glob("=cmd*")) / "x")\n'
     project.edit("scripts/convert_scan.py", stage, bug + stage)
     (folder / "input" / "clinical.csv").write_text("patient_id,dxa_date\nP1,2024-03-01\n", encoding="utf-8")
     study = {
