@@ -13,7 +13,14 @@ from spongiosa.anatomy.frame import FloatArray, SpineDescription
 from spongiosa.anatomy.levels import Level
 from spongiosa.localise.checks import check_on_bone, check_order
 from spongiosa.localise.describe import crop_of, describe, label_boxes, superior_hints
-from spongiosa.localise.label_files import LabelMap, on_grid_of, read_label_map, relabelled, touches_border
+from spongiosa.localise.label_files import (
+    LabelMap,
+    on_grid_of,
+    read_label_map,
+    relabelled,
+    touches_border,
+    voxel_counts,
+)
 from spongiosa.localise.pedicle_cut import body_of_vertebra, core_of_vertebra
 from spongiosa.localise.schemes import SCHEMES, LabelScheme, scheme_by_order, scheme_named
 from spongiosa.localise.spine import LocalisedSpine
@@ -30,9 +37,13 @@ MINIMAL_CUT_MM3 = 6000.0
 #: Pieces smaller than this share of their vertebra are dropped as stray voxels.
 STRAY_SHARE = 0.05
 
+#: Gaps up to this width in a label are holes when this share of what is near them bears the label, mm; holes of less
+#: than that share of the label are left alone.
+NARROW_GAP_MM, SURROUNDED_SHARE, HOLE_SHARE = 4.0, 0.42, 0.02
+
 #: Confidence of an imported level that passes every check: a label map can be wrong in ways that geometry cannot show.
 IMPORTED_CONFIDENCE = 0.95
-_PENALTY = {"fragmented": 0.15, "body_derived_without_canal": 0.2, "small": 0.25}
+_PENALTY = {"fragmented": 0.15, "holes_filled": 0.1, "body_derived_without_canal": 0.2, "small": 0.25}
 
 
 @dataclass
@@ -66,13 +77,13 @@ def import_labels(
         )
     vertebrae = on_grid_of(scan.geometry, numbered)
     parts = {item.label: _Part([]) for item in label_boxes(vertebrae)}
-    vertebrae = _without_fragments(vertebrae, parts)
+    vertebrae = _without_fragments(_without_holes(vertebrae, parts), parts)
     bodies = (
         _given_bodies(read_label_map(body_labels), scheme, scan, vertebrae)
         if body_labels is not None
         else _cut_bodies(vertebrae, parts)
     )
-    vertebrae = Volume(np.where(bodies.voxels > 0, bodies.voxels, vertebrae.voxels), vertebrae.geometry)
+    np.copyto(vertebrae.voxels, bodies.voxels, where=bodies.voxels > 0)
     vertebrae, bodies = _with_bodies_only(vertebrae, bodies)
     points = {
         item.label: (crop := crop_of(bodies, item)).geometry.points_mm(np.argwhere(crop.voxels > 0))
@@ -112,6 +123,26 @@ def _scheme_of(source: LabelMap, label_scheme: str | None) -> LabelScheme:
         for label in source.labels
     }
     return scheme_by_order(sorted(heights, key=heights.__getitem__))
+
+
+def _without_holes(vertebrae: Volume, parts: dict[int, _Part]) -> Volume:
+    """Fill what a label encloses, and gaps in it narrower than `NARROW_GAP_MM`; more than a little of it is flagged."""
+    filled = vertebrae.voxels.copy()
+    spacing = np.array(vertebrae.geometry.spacing_mm[::-1])
+    reach = np.maximum(1, np.rint(NARROW_GAP_MM / 2.0 / spacing)).astype(int)
+    margin = int(reach.max()) + 1
+    for item in label_boxes(vertebrae, margin=margin):
+        view = filled[item.box]
+        mask = view == item.label
+        closed = ndimage.binary_closing(np.pad(mask, margin), np.ones(2 * reach + 1, dtype=bool))
+        whole = ndimage.binary_fill_holes(closed)[tuple(slice(margin, -margin) for _ in range(3))]
+        # The canal stays open: only what bone of the label surrounds on four sides in its neighbourhood is a hole.
+        surrounded = ndimage.uniform_filter(mask.astype(np.float32), size=tuple(2 * reach + 1)) > SURROUNDED_SHARE
+        added = whole & surrounded & (view == 0)
+        if added.sum() > HOLE_SHARE * mask.sum():
+            view[added] = item.label
+            parts[item.label].flags.append("holes_filled")
+    return Volume(filled, vertebrae.geometry)
 
 
 def _without_fragments(vertebrae: Volume, parts: dict[int, _Part]) -> Volume:
@@ -191,7 +222,7 @@ def _with_bodies_only(vertebrae: Volume, bodies: Volume) -> tuple[Volume, Volume
 
     Raises `Excluded(LABELS_IMPLAUSIBLE)` when none is left.
     """
-    counts = np.bincount(bodies.voxels.ravel(), minlength=256)
+    counts = voxel_counts(bodies)
     kept = counts * bodies.geometry.voxel_volume_mm3 >= MINIMAL_BODY_MM3
     kept[0] = False
     if not kept.any():

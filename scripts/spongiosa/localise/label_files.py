@@ -30,7 +30,8 @@ class LabelMap:
 
     @property
     def labels(self) -> list[int]:
-        return [int(value) for value in np.unique(self.volume.voxels) if value != 0]
+        found = {int(value) for labels in self.volume.voxels for value in np.unique(labels)}
+        return sorted(found - {0})
 
 
 def read_label_map(path: Path) -> LabelMap:
@@ -51,6 +52,8 @@ def read_label_map(path: Path) -> LabelMap:
         volume = read_volume(path)
     except OSError as error:
         raise Excluded(Reason.LABELS_UNREADABLE, "The label map cannot be read as one 3-D volume.") from error
+    if np.issubdtype(volume.voxels.dtype, np.integer):
+        return LabelMap(volume)
     whole_numbers = np.rint(volume.voxels)
     if np.abs(whole_numbers - volume.voxels).max(initial=0.0) > 1e-3:
         raise Excluded(Reason.LABELS_UNREADABLE, "The label map holds fractions; labels are whole numbers.")
@@ -67,11 +70,24 @@ def _from_dicom(path: Path) -> LabelMap:
     return LabelMap(volume)
 
 
+def voxel_counts(labels: Volume) -> NDArray[np.int64]:
+    """Voxels of every label 0-255 of a uint8 map, counted slice by slice (a count at once takes eight bytes each)."""
+    counts = np.zeros(256, dtype=np.int64)
+    for part in labels.voxels:
+        counts += np.bincount(part.ravel(), minlength=256)
+    return counts
+
+
 def relabelled(volume: Volume, new_label_by_old: dict[int, int]) -> Volume:
     """The map as uint8 with its integers translated; those without a translation become 0."""
-    values, inverse = np.unique(volume.voxels, return_inverse=True)
-    table = np.array([new_label_by_old.get(int(value), 0) for value in values], dtype=np.uint8)
-    return Volume(table[inverse].reshape(volume.voxels.shape), volume.geometry)
+    # Slice by slice: a lookup of the whole map at once takes eight bytes per voxel besides the map.
+    result = np.zeros(volume.voxels.shape, dtype=np.uint8)
+    for translated, labels in zip(result, volume.voxels, strict=True):
+        values, inverse = np.unique(labels, return_inverse=True)
+        if len(values) > 1 or int(values[0]) != 0:
+            table = np.array([new_label_by_old.get(int(value), 0) for value in values], dtype=np.uint8)
+            translated[...] = table[inverse].reshape(labels.shape)
+    return Volume(result, volume.geometry)
 
 
 def on_grid_of(scan: Geometry, labels: Volume) -> Volume:

@@ -135,8 +135,14 @@ def description_turned(description: SpineDescription, rotation: FloatArray) -> S
         return Plane(rotation @ of.point_mm, rotation @ of.normal)
 
     def frame(of: VertebralFrame) -> VertebralFrame:
-        vectors = (rotation @ vector for vector in (of.centre_mm, of.left, of.posterior, of.superior))
-        return VertebralFrame(*vectors, plane(of.superior_endplate), plane(of.inferior_endplate))
+        return VertebralFrame(
+            rotation @ of.centre_mm,
+            rotation @ of.left,
+            rotation @ of.posterior,
+            rotation @ of.superior,
+            plane(of.superior_endplate),
+            plane(of.inferior_endplate),
+        )
 
     vertebrae = tuple(
         vertebra if vertebra.frame is None else replace(vertebra, frame=frame(vertebra.frame))

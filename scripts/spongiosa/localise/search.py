@@ -131,10 +131,10 @@ def _column(scan: Volume, turn: FloatArray, below: Volume) -> FoundColumn | None
 
 def _heights_mm(working: Volume) -> FloatArray:
     """LPS z of every slice of a working copy."""
-    heights: FloatArray = (
-        working.geometry.origin_mm[2] + np.arange(len(working.voxels)) * working.geometry.spacing_mm[2]
+    return np.asarray(
+        working.geometry.origin_mm[2] + np.arange(len(working.voxels)) * working.geometry.spacing_mm[2],
+        dtype=np.float64,
     )
-    return heights
 
 
 def _evaluated(scan: Volume, turn: FloatArray, working: Volume, track: CanalTrack) -> FoundColumn:

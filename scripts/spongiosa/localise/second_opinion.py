@@ -9,6 +9,8 @@ import numpy as np
 
 from spongiosa.anatomy.frame import Vertebra
 from spongiosa.anatomy.levels import FIRST_UNNUMBERED, Level
+from spongiosa.localise.label_files import voxel_counts
+from spongiosa.localise.repair import split_at_discs
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.outcome import Excluded, Reason
 from spongiosa.volume import Volume
@@ -38,7 +40,7 @@ def second_opinion(scan: Volume) -> LocalisedSpine | Reason:
 
 
 def with_second_opinion(spine: LocalisedSpine, opinion: LocalisedSpine | Reason) -> LocalisedSpine:
-    """The imported spine with agreement or conflict recorded in its gates, flags and confidences.
+    """The imported spine, mixed neighbours split, with agreement or conflict in its gates, flags and confidences.
 
     A level that differs cannot be decided here: both sources may be wrong, so the map keeps its levels, with the flag
     `second_opinion_other_level` and a confidence that asks for a reader.
@@ -46,6 +48,7 @@ def with_second_opinion(spine: LocalisedSpine, opinion: LocalisedSpine | Reason)
     if isinstance(opinion, Reason):
         gates = {**spine.description.gates, "second_opinion": str(opinion)}
         return replace(spine, description=replace(spine.description, gates=gates))
+    spine = split_at_discs(spine, opinion)
     matches = _matches(spine.bodies, opinion.bodies)
     other_level = [
         label
@@ -71,9 +74,9 @@ def with_second_opinion(spine: LocalisedSpine, opinion: LocalisedSpine | Reason)
 
 def _matches(bodies: Volume, others: Volume) -> dict[int, _Match]:
     """For every label of `bodies`, the label of `others` (0: none) with the largest overlap, and its Dice."""
-    pairs, counts = np.unique(bodies.voxels.astype(np.int32).ravel() * 256 + others.voxels.ravel(), return_counts=True)
-    sizes = np.bincount(bodies.voxels.ravel(), minlength=256)
-    other_sizes = np.bincount(others.voxels.ravel(), minlength=256)
+    sizes, other_sizes = voxel_counts(bodies), voxel_counts(others)
+    both = (bodies.voxels > 0) & (others.voxels > 0)
+    pairs, counts = np.unique(bodies.voxels[both].astype(np.int32) * 256 + others.voxels[both], return_counts=True)
     matches: dict[int, _Match] = {int(label): _Match(0, 0.0) for label in np.flatnonzero(sizes) if label}
     for pair, count in zip(pairs, counts, strict=True):
         label, other = divmod(int(pair), 256)
