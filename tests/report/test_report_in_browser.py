@@ -343,3 +343,23 @@ def test_the_contents_follow_the_reader_and_open_one_study_at_a_time(open_page, 
     tab.evaluate("document.getElementById('methods').scrollIntoView()")
     tab.wait_for_function("!document.querySelector('nav [aria-current]').hash.startsWith('#hu_dxa_concordance-')")
     assert not link.is_visible()
+
+
+def test_pointing_at_a_point_shows_its_numbers_at_once_and_leaves_no_trace(opened) -> None:
+    tab, complaints = opened
+    points = tab.locator("#hu_dxa_concordance-f1_scatter svg use:has(title)")
+    said = points.first.locator("title").text_content()
+    count = points.count()
+    points.first.scroll_into_view_if_needed()
+    tab.wait_for_timeout(300)
+    box = points.first.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tip = tab.locator(".tip")
+    tip.wait_for(state="visible")
+    assert tip.inner_text() == said or tip.inner_text().startswith("P")
+    inside = tip.bounding_box()
+    assert inside["x"] >= 0 and inside["y"] >= 0
+    tab.mouse.move(1, 1)
+    tip.wait_for(state="hidden")
+    assert points.count() == count
+    assert complaints == []

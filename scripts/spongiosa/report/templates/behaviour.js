@@ -135,6 +135,36 @@
   document.addEventListener("input", (event) => {
     if (event.target.dataset.action === "filter") filter(event.target);
   });
+  // What a point or bar says appears at once, instead of the browser's own words after a second.
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("aria-hidden", "true");
+  tip.hidden = true;
+  document.body.append(tip);
+  let pointed = null;
+  const leave = () => {
+    if (pointed) pointed.mark.append(pointed.title);
+    pointed = null;
+    tip.hidden = true;
+  };
+  document.addEventListener("pointerover", (event) => {
+    leave();
+    const mark = event.target.closest("figure svg use, figure svg path");
+    const title = mark && Array.from(mark.children).find((child) => child.tagName === "title");
+    if (!title) return;
+    pointed = { mark, title };
+    tip.textContent = title.textContent;
+    title.remove();
+    tip.hidden = false;
+    const box = mark.getBoundingClientRect();
+    const left = Math.min(box.left + box.width / 2 + 12, innerWidth - tip.offsetWidth - 8);
+    const top = box.top - tip.offsetHeight - 8;
+    tip.style.left = Math.max(8, left) + "px";
+    tip.style.top = (top < 8 ? box.bottom + 8 : top) + "px";
+  });
+  document.documentElement.addEventListener("pointerleave", leave);
+  addEventListener("scroll", leave, { passive: true, capture: true });
+
   // The contents follow the reader: the current section is marked, and only its own list is open.
   const places = new Map();
   document.querySelectorAll("nav a").forEach((link) => {
