@@ -50,7 +50,10 @@ def outcome_baseline(
         categorical={variable.column: list(variable.categories) for variable in variables if variable.categories},
         rules=rules,
     )
-    notes = [f"{rules} Two-sided, not corrected for multiple comparisons."]
+    notes = [
+        f"{rules} Two-sided, not corrected for multiple comparisons. Statistic: t, Mann-Whitney's Z, F, "
+        "Kruskal-Wallis's H, chi-square, or the odds ratio of Fisher's exact test."
+    ]
     if rows is None:
         return TableExhibit(key, title, pd.DataFrame(), pd.DataFrame(), caption, (f"Not computed: {reason}",))
     by_name = {row.variable: row for row in rows}
@@ -99,6 +102,7 @@ def _printed(
     variable: Variable, row: BaselineRow, headings: Mapping[str, str], footnotes: Footnotes
 ) -> list[dict[str, str]]:
     p = footnotes.gap(row.reason or "No test.") if math.isnan(row.p_value) else p_value(row.p_value)
+    statistic = {"Statistic": "" if math.isnan(row.statistic) else number(row.statistic, 3)}
     difference = {}
     if len(headings) == 2:
         difference = {"Std. difference": number(row.standardised_difference, 2)}
@@ -107,7 +111,7 @@ def _printed(
             heading: _number_cell(row.groups.get(name), variable, row.is_normal is True, footnotes)
             for name, heading in headings.items()
         }
-        return [{"Characteristic": variable.heading, **cells, "P": p, **difference}]
+        return [{"Characteristic": variable.heading, **cells, **statistic, "P": p, **difference}]
     rows = []
     shown = list(enumerate(variable.categories.values()))
     if variable.categories == YES_NO:
@@ -116,7 +120,7 @@ def _printed(
         cells = {}
         for name, column in headings.items():
             cells[column] = _count_cell(row.groups.get(name), position)
-        first = {"P": p, **difference} if place == 0 else {}
+        first = {**statistic, "P": p, **difference} if place == 0 else {}
         heading = f"{variable.heading}: {label}" if label else variable.heading
         rows.append({"Characteristic": heading, **cells, **first})
     return rows
