@@ -39,6 +39,7 @@ MUSCLE_CORE_MM = 2.6
 
 #: Paraspinal muscle from the middle of the canal's front: to the sides and behind the front of the body.  [mm]
 ERECTOR_SIDE_MM, ERECTOR_BEHIND_MM = (12.0, 60.0), (55.0, 110.0)
+ERECTOR_COMPARTMENT_MM = ((0.0, 80.0), (15.0, 95.0))
 PSOAS_SIDE_MM, PSOAS_BEHIND_MM = (24.0, 62.0), (8.0, 45.0)
 
 #: Blocks this near the peak of the histogram are muscle without visible fat, or fat without strands.  [HU]
@@ -154,7 +155,9 @@ class TissueSearch:
     def fat(self) -> Mask:
         grid, trunk = self.grid, self.trunk
         fat = trunk.inside & (trunk.depth_mm > SKIN_MM) & (grid.smooth_hu > FAT_HU[0]) & (grid.smooth_hu < FAT_HU[1])
-        core = grid.depth_mm(fat) > FAT_CORE_MM
+        # muscle that has turned to fat never is fat alone
+        infiltrated = self.spine.beside(grid, *ERECTOR_COMPARTMENT_MM)
+        core = (grid.depth_mm(fat) > FAT_CORE_MM) & ~infiltrated
         layer = np.zeros_like(core)
         for k, section in enumerate(core):
             components, _ = ndimage.label(section)
