@@ -238,7 +238,7 @@ class _Fit:
         self.weights = np.full(len(local), self.independent_share / NOISE_HU**2)
         order = np.array([i + j for i, j in TERMS])
         coefficients = self._scanned(start.coefficients_mm.copy(), order)
-        _, linear, _ = self._residual(coefficients)
+        _, linear = self._residual(coefficients)
         self.plate_hu, self.contrast_hu = float(linear[2]), float(linear[2]) * self.highest + abs(float(linear[1]))
         coefficients = self._polished(coefficients, np.flatnonzero(order <= 2))
         if self.independent_share == 1.0:
@@ -268,8 +268,8 @@ class _Fit:
         for _ in range(ITERATIONS):
             self._reweigh(coefficients)
             cost = self._cost(coefficients)
-            residual, _, slope = self._residual(coefficients)
-            jacobian = (self.sign * slope)[:, None] * self.terms[:, free]
+            residual, linear = self._residual(coefficients)
+            jacobian = (self.sign * self._slope(coefficients, linear))[:, None] * self.terms[:, free]
             weighted = jacobian * self.weights[:, None]
             gradient = weighted.T @ residual + (self.start - coefficients)[free] / self.prior_sigma[free] ** 2
             hessian = weighted.T @ jacobian + np.diag(1.0 / self.prior_sigma[free] ** 2)
@@ -299,19 +299,26 @@ class _Fit:
         self.plate_mm = PLATES_MM[int(np.argmin(costs))]
         return moved(self.plate_mm)
 
-    def _residual(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """HU minus the model at its best linear part; that part (as in `_design`); the model's derivative by depth."""
-        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
-        design = self._design(depth)
+    def _residual(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """HU minus the model at its best linear part, and that part (as in `_design`)."""
+        design = self._design(self._depth(coefficients))
         linear = _solution(design, self.voxels.hu, self.weights, slice(None))
         if linear[2] < 0:
             others = [0, 1, 3]
             linear = np.insert(_solution(design[:, others], self.voxels.hu, self.weights, others), 2, 0.0)
-        slope = (self._design(depth + 0.05) - self._design(depth - 0.05)) @ linear / 0.1
-        return self.voxels.hu - design @ linear, linear, slope
+        return self.voxels.hu - design @ linear, linear
+
+    def _slope(self, coefficients: FloatArray, linear: FloatArray) -> FloatArray:
+        """The model's derivative by depth."""
+        depth = self._depth(coefficients)
+        return np.asarray((self._design(depth + 0.05) - self._design(depth - 0.05)) @ linear / 0.1)
+
+    def _depth(self, coefficients: FloatArray) -> FloatArray:
+        """Depth of the voxels below the surface.  [mm]"""
+        return np.asarray(self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2]))
 
     def _cost(self, coefficients: FloatArray) -> float:
-        residual, _, _ = self._residual(coefficients)
+        residual, _ = self._residual(coefficients)
         away = (coefficients - self.start) / self.prior_sigma
         return float((self.weights * residual**2).sum() + (away**2).sum())
 
@@ -321,9 +328,9 @@ class _Fit:
         A voxel of the plate varies with the plate's thickness, besides the noise.  What stands out by less than the
         plate itself is no outlier: it may be the plate, in another place.
         """
-        residual, _, _ = self._residual(coefficients)
+        residual, _ = self._residual(coefficients)
         noise = max(1.4826 * float(np.median(np.abs(residual))), 2.0)
-        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        depth = self._depth(coefficients)
         plate = self.plate_hu * self._design(depth)[:, 2]
         variance = noise**2 + (VARIATION * plate) ** 2
         tolerated = np.maximum(variance, (VARIATION * self.contrast_hu) ** 2)
@@ -332,9 +339,9 @@ class _Fit:
 
     def _stands_out(self, coefficients: FloatArray) -> bool:
         """Whether plate and spongy bone differ from the disc by many standard errors."""
-        depth = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        depth = self._depth(coefficients)
         design = self._design(depth)
-        _, linear, _ = self._residual(coefficients)
+        _, linear = self._residual(coefficients)
         covariance = np.linalg.pinv((design * self.weights[:, None]).T @ design)
         contrast = np.array([0.0, 1.0, 1.0, 0.0])
         return bool(contrast @ linear > CLEAR_PLATE * np.sqrt(contrast @ covariance @ contrast))
