@@ -43,7 +43,7 @@ def test_a_wrong_choice_is_shown_with_the_choices():
 def test_all_faults_are_listed_at_once():
     message = message_of({"cohort": {}, "seed": -1, "nonsense": 1})
     assert message.startswith("The configuration has 3 faults")
-    assert "give exactly one of cohort.manifest and cohort.dicom_root" in message
+    assert "give exactly one of cohort.manifest, cohort.dicom_root and cohort.sites" in message
 
 
 def test_no_configuration_at_all_says_how_to_start():

@@ -161,7 +161,7 @@ def drop_element(path: Path, random: Random) -> None:
 def mutate_bytes(path: Path, random: Random) -> str:
     """One kind of damage to the bytes of a file; its name."""
     mutation = BYTE_MUTATIONS[int(random.integers(0, len(BYTE_MUTATIONS)))]
-    data = bytearray(path.read_bytes())
+    data = bytearray(path.read_bytes() or bytes(1))  # an earlier mutation may have left an empty file
     mutation(data, random)
     path.write_bytes(data)
     return mutation.__name__
