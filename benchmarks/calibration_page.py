@@ -11,6 +11,9 @@ import pandas as pd
 from spongiosa.config.phantoms import PRESETS
 from spongiosa.statistics.repeatability import repeatability
 
+#: Phantoms x voltages x slice thicknesses x kernels.
+WHOLE_RUN = len(PRESETS) * 4 * 4 * 3
+
 INTRODUCTION = """\
 # Calibration
 
@@ -32,7 +35,7 @@ slope, the offset of water, r2, the residuals, the drift along the patient or th
 further rods are seen, or when the rods can be told apart in two ways.
 
 The name of the phantom is the user's word. Two phantoms with the same number of rods and proportional densities cannot
-be told apart (see the traps).
+be told apart.
 """
 
 
@@ -63,7 +66,7 @@ def _summary(rows: pd.DataFrame) -> list[str]:
     wrong = int((scans.loc[found, "is_right"] == False).sum())  # noqa: E712
     error = _errors(rows)
     return [
-        f"{len(scans)} scans: rods found and believed in {int(found.sum())} ({100 * found.mean():.1f} %; aim 99 %), a "
+        f"{len(scans)} of the {WHOLE_RUN} scans of a whole run: rods found and believed in {int(found.sum())} ({100 * found.mean():.1f} %; aim 99 %), a "
         f"rod taken for another in {wrong} (aim 0). vBMD of `body_central` at {len(error)} levels: mean absolute error "
         f"{error.abs().mean():.2f} mg/cm3 (aim 2), bias {error.mean():+.2f}, largest {error.abs().max():.2f}. Error of "
         f"the line alone at 0 and 200 HU: mean {scans['line_error'].mean():.2f}, largest "
@@ -80,7 +83,7 @@ def _table(rows: pd.DataFrame, column: str, title: str) -> list[str]:
         f"| {title} | scans | found | mean abs. error | bias | largest | line alone, largest |",
         "|---|---|---|---|---|---|---|",
     ]
-    for value, group in rows.groupby(column, sort=False):
+    for value, group in rows.groupby(column):
         scans, error = group.drop_duplicates("scan"), _errors(group)
         lines.append(
             f"| {value} | {len(scans)} | {100 * scans['reason'].isna().mean():.1f} % | {error.abs().mean():.2f} | "
