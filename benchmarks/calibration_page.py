@@ -66,11 +66,11 @@ def _summary(rows: pd.DataFrame) -> list[str]:
     wrong = int((scans.loc[found, "is_right"] == False).sum())  # noqa: E712
     error = _errors(rows)
     return [
-        f"{len(scans)} of the {WHOLE_RUN} scans of a whole run: rods found and believed in {int(found.sum())} ({100 * found.mean():.1f} %; aim 99 %), a "
-        f"rod taken for another in {wrong} (aim 0). vBMD of `body_central` at {len(error)} levels: mean absolute error "
-        f"{error.abs().mean():.2f} mg/cm3 (aim 2), bias {error.mean():+.2f}, largest {error.abs().max():.2f}. Error of "
-        f"the line alone at 0 and 200 HU: mean {scans['line_error'].mean():.2f}, largest "
-        f"{scans['line_error'].max():.2f} mg/cm3.",
+        f"{len(scans)} of the {WHOLE_RUN} scans of a whole run: rods found and believed in {int(found.sum())} "
+        f"({100 * found.mean():.1f} %; aim 99 %), a rod taken for another in {wrong} (aim 0). vBMD of `body_central` "
+        f"at {len(error)} levels: mean absolute error {error.abs().mean():.2f} mg/cm3 (aim 2), bias "
+        f"{error.mean():+.2f}, largest {error.abs().max():.2f}. Error of the line alone at 0 and 200 HU: mean "
+        f"{scans['line_error'].mean():.2f}, largest {scans['line_error'].max():.2f} mg/cm3.",
     ]
 
 
