@@ -171,10 +171,12 @@ def widest_gap_mm(found: list[FoundVertebra]) -> float:
 
 
 def flagged_by_neighbours(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
-    """Flag vertebrae much higher than both neighbours, or with plates that gape: a plate may lie on a neighbour.
+    """Flag vertebrae much higher than both neighbours, with plates that gape, or without a disc between them and a
+    neighbour: a plate may lie on a neighbour.
 
     A fracture lowers a vertebra; nothing but a mistaken plate raises it by a quarter.
     """
+    touching = _without_disc(vertebrae)
     flagged = []
     for place, vertebra in enumerate(vertebrae):
         near = [other.frame for other in vertebrae[max(place - 1, 0) : place + 2] if other is not vertebra]
@@ -182,11 +184,25 @@ def flagged_by_neighbours(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ..
         frame = vertebra.frame
         if frame is not None and heights and not vertebra.is_truncated:
             planes = float(np.clip(frame.superior_endplate.normal @ frame.inferior_endplate.normal, -1.0, 1.0))
-            if frame.height_mm > RAISED * max(heights) or np.degrees(np.arccos(planes)) > GAPING_DEG:
+            gapes = bool(np.degrees(np.arccos(planes)) > GAPING_DEG)
+            if gapes or frame.height_mm > RAISED * max(heights) or vertebra.label in touching:
                 flags = (*vertebra.flags, "unlike_its_neighbours")
                 vertebra = replace(vertebra, flags=flags, confidence=round(0.7 * vertebra.confidence, 4))
         flagged.append(vertebra)
     return tuple(flagged)
+
+
+def _without_disc(vertebrae: tuple[Vertebra, ...]) -> set[int]:
+    """Labels of neighbours whose facing plates are nearer than any disc is thin, measured midway between the bodies."""
+    touching: set[int] = set()
+    for upper, lower in itertools.pairwise(vertebrae):
+        if upper.frame is None or lower.frame is None:
+            continue
+        above, below = upper.frame.inferior_endplate, lower.frame.superior_endplate
+        middle = (above.point_mm + below.point_mm) / 2
+        if below.signed_distance_mm(middle) - above.signed_distance_mm(middle) < THINNEST_DISC_MM:
+            touching |= {upper.label, lower.label}
+    return touching
 
 
 def _is_cut(item: FoundVertebra, bodies: Volume) -> bool:
