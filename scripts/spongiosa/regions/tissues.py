@@ -33,6 +33,9 @@ FAT_HU = (-150.0, -50.0)
 FAT_CORE_MM = 2.6
 SUBCUTANEOUS_MM = 12.0
 
+#: With less under the skin than this, as in thin persons, its edges prevail and any fat of the trunk serves.  [mm3]
+SUBCUTANEOUS_LEAST_MM3 = 10_000.0
+
 #: Muscle: HU of blocks, and the distance from anything else.  [HU, mm]
 MUSCLE_HU = (5.0, 120.0)
 MUSCLE_CORE_MM = 2.6
@@ -165,7 +168,7 @@ class TissueSearch:
             layer[k] = section & np.isin(components, outer[outer > 0])
         rows = np.arange(grid.hu.shape[1])
         behind = layer & (rows[None, :, None] > self.spine.front_row[:, None, None])
-        enough = SMALLEST_MM3["fat"] / grid.voxel_mm3
+        enough = SUBCUTANEOUS_LEAST_MM3 / grid.voxel_mm3
         chosen = next((choice for choice in (behind, layer) if choice.sum() >= enough), core)
         return self._near_peak(chosen, FAT_HU, -1)
 
