@@ -33,6 +33,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 MEMORY_MB = {
     "aggregate_cohort": 2000,
     "merge_sites": 2000,
+    "fit_study": 1500,
     "analyse_study": 1500,
     "render_report": 2000,
 }

@@ -61,7 +61,7 @@ rule fit_study:
         "../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=memory_for("analyse_study"),
+        mem_mb=memory_for("fit_study"),
     params:
         settings=lambda wildcards: study_settings(wildcards.study, NEEDS[wildcards.study].fits[wildcards.part].ignores),
         thresholds=lambda wildcards: chosen_thresholds(NEEDS[wildcards.study].fits[wildcards.part].thresholds),
