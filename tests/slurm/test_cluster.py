@@ -46,11 +46,11 @@ def test_a_lost_node_costs_its_jobs_a_second_try_and_nobody_is_blamed(slurm, pro
     assert result_digests(project.results) == local
 
 
-def test_job_arrays_and_groups_give_the_same_bytes(slurm, project, result_digests):
+def test_groups_of_rules_give_the_same_bytes(slurm, project, result_digests):
     local = result_digests(project.results)
     forget_results(project)
-    options = ["--slurm-array-jobs", "localise_vertebrae", "--groups", "index_series=ingest", "convert_scan=ingest"]
+    options = ["--groups", "index_series=ingest", "convert_scan=ingest"]
     controller = start_on_cluster(project.folder, *options)
     assert controller.wait(timeout=900) == 0, said(project.folder)
-    assert "--array=1-2" in said(project.folder) or "array job" in said(project.folder)
+    assert "group_ingest" in said(project.folder), "the log of a group is named after it"
     assert result_digests(project.results) == local
