@@ -39,6 +39,7 @@ def phantom_calibration(
     search = PhantomSearch(scan, spine, phantom, rules)
     accepted: list[tuple[Match, CalibrationOutcome]] = []
     refused: list[tuple[Match, CalibrationOutcome]] = []
+    foreign: list[tuple[Match, CalibrationOutcome]] = []
     for along_course in search.by_course():
         credible = [found for found in along_course if is_credible(found.match, phantom, rules)]
         refused += [(found.match, _near_miss(found.match, phantom, rules, about)) for found in along_course[:3]]
@@ -47,12 +48,15 @@ def phantom_calibration(
             outcome = _judged(measured, found.match, search.range_mm, phantom, rules, about)
             if found.further_rods and outcome.line is not None:
                 outcome = _of_another_phantom(found.further_rods, outcome)
+                foreign.append((found.match, outcome))
             (refused if outcome.line is None else accepted).append((found.match, outcome))
         if any(match.roundness >= ROUND_BEYOND_DOUBT * (len(phantom.rods) - 1) for match, _ in accepted):
             break
     if not accepted:
         return _why_not(refused, about, search.spots_seen)
     best, outcome = max(accepted, key=lambda pair: pair[0].rank)
+    if foreign and max(match.rank for match, _ in foreign) >= best.rank:
+        return max(foreign, key=lambda pair: pair[0].rank)[1]
     if any(is_rival(best, match) for match, _ in accepted):
         return CalibrationOutcome.refused(
             Reason.PHANTOM_AMBIGUOUS,
