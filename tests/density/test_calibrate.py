@@ -50,6 +50,13 @@ def test_auto_ends_with_the_tissues():
     assert [tried["method"] for tried in found.report["tried"]] == ["phantom", "scanner"]
 
 
+def test_tissues_of_a_recognised_contrast_phase_give_no_line():
+    """Blood of 42 HU alone would not tell a late phase."""
+    refused = outcome(replace(SCAN, phase="delayed"), method="internal")
+    assert (refused.line, refused.reason) == (None, Reason.CONTRAST_IN_BLOOD)
+    assert outcome(replace(SCAN, phase="none"), method="internal").line is not None
+
+
 def test_auto_without_any_line_says_all_that_was_tried():
     refused = outcome(replace(SCAN, tissues={}), method="auto")
     assert (refused.line, refused.reason) == (None, Reason.CALIBRATION_REFUSED)

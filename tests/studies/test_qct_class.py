@@ -5,7 +5,7 @@ import pytest
 
 from spongiosa.config.loading import ConfigurationError, load_configuration
 from spongiosa.config.thresholds import ThresholdsSettings
-from spongiosa.studies.qct_class import qct_classes
+from spongiosa.studies.qct_class import qct_classes, qct_table
 
 
 def patients(densities: list[float | None], materials: list[str | None]) -> pd.DataFrame:
@@ -44,3 +44,18 @@ def test_own_cut_offs_of_one_mineral_are_refused_for_a_phantom_of_another_before
         load_configuration(study)
     load_configuration(study | {"thresholds": {"vbmd_osteoporosis_mg_cm3": 75, "vbmd_material": "HA"}})
     load_configuration(study | {"thresholds": {}})
+
+
+def test_the_table_counts_the_classed_and_names_who_is_not():
+    people = patients([79.0, 90.0, 130.0, 60.0, None], ["K2HPO4", "K2HPO4", "K2HPO4", "HA", None])
+    (table,) = qct_table(people.assign(sex=["female", "male", "female", "male", "male"]), ThresholdsSettings(), 0.95)
+    counts = table.frame.set_index(["group", "qct_class"])["in_class"]
+    assert [counts["all", name] for name in ("osteoporosis", "osteopenia", "normal")] == [1, 1, 1]
+    assert [counts["female", name] for name in ("osteoporosis", "osteopenia", "normal")] == [1, 0, 1]
+    assert table.notes == ("Not classified: 1 (not_measured).", "Not classified: 1 (other_material).")
+    assert table.printed.loc[0, "Patients"] == "3"
+
+
+def test_without_any_vbmd_there_is_no_table():
+    assert qct_table(patients([None], [None]), ThresholdsSettings(), 0.95) == ()
+    assert qct_table(pd.DataFrame({"l1_hu": [120.0]}), ThresholdsSettings(), 0.95) == ()

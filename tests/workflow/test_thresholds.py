@@ -194,11 +194,14 @@ def test_a_changed_t_threshold_refits_what_reads_it(project: TableProject) -> No
     assert not STAGES & set(run.jobs)
 
 
-def test_a_threshold_that_no_enabled_study_reads_runs_nothing(project: TableProject) -> None:
+def test_a_changed_vbmd_threshold_tabulates_the_screening_summary_alone(project: TableProject) -> None:
+    fits = project.fits()
     project.write(vbmd_osteoporosis_mg_cm3=75.0)
     run, _ = project.run()
     assert run.exit_status == 0, run.output
-    assert not set(run.jobs) - REPORT
+    assert run.jobs["analyse_study"] == ["screening"]
+    assert set(run.jobs) - REPORT == {"analyse_study"}
+    assert project.fits() == fits
 
 
 def test_the_thresholds_of_the_configuration_reach_every_study_that_names_them() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.config.calibration import CalibrationSettings
+from spongiosa.config.contrast import Phase
 from spongiosa.config.internal_calibration import InternalCalibrationSettings
 from spongiosa.density.internal import internal_calibration
 from spongiosa.density.line import NOT_CALIBRATED, CalibrationOutcome
@@ -23,13 +24,15 @@ from spongiosa.volume import Volume
 class CalibrationScan:
     """What a method may know of a scan: the image in HU, its spine, its header as in the sidecar, and its tissues.
 
-    `phantom`, `scanner` and `acquired` (the day of the scan) are what its row of the manifest says.
+    `phase` of a contrast medium; `phantom`, `scanner` and `acquired` (the day of the scan) are what its row of the
+    manifest says.
     """
 
     volume: Volume
     spine: SpineDescription
     acquisition: Mapping[str, Any]
     tissues: Mapping[str, TissueSample]
+    phase: Phase | None = None
     phantom: str | None = None
     scanner: str | None = None
     acquired: date | None = None
@@ -81,7 +84,7 @@ def _internal(
     scan: CalibrationScan, _settings: CalibrationSettings, internal: InternalCalibrationSettings
 ) -> CalibrationOutcome:
     kvp = scan.acquisition.get("kvp")
-    return internal_calibration(scan.tissues, None if kvp is None else float(kvp), internal)
+    return internal_calibration(scan.tissues, None if kvp is None else float(kvp), internal, scan.phase)
 
 
 Method = Callable[[CalibrationScan, CalibrationSettings, InternalCalibrationSettings], CalibrationOutcome]

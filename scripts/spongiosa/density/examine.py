@@ -71,6 +71,7 @@ def examined(
         spine=spine,
         acquisition=acquisition,
         tissues=tissues.samples,
+        phase=phase.phase,
         phantom=row.get("phantom"),
         scanner=row.get("scanner"),
         acquired=date.fromisoformat(row["acquired"]) if row.get("acquired") else None,

@@ -44,7 +44,7 @@ NEEDS: Mapping[str, StudyNeeds] = MappingProxyType(
             },
         ),
         "screening": StudyNeeds(
-            thresholds=("hu_cutoffs",),
+            thresholds=("hu_cutoffs", "vbmd_osteoporosis_mg_cm3", "vbmd_osteopenia_mg_cm3", "vbmd_material"),
             fits={
                 "expectation": FitNeeds(
                     ignores=("enabled", "alpha", "bootstrap_draws", "age_bands_years", "low_hu", "high_hu")

@@ -27,6 +27,7 @@ from spongiosa.studies.fit import Fit, FitFunction, FitThresholds, make_fits
 from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import apply_criteria, flow_exhibit, numbers, patient_names, without_index
 from spongiosa.studies.needs import NEEDS
+from spongiosa.studies.qct_class import qct_table
 from spongiosa.studies.result import StudyResult, attempt
 from spongiosa.studies.strata import strata_of
 
@@ -91,6 +92,7 @@ def analyse(
             _stratum_table(frame, settings),
             _recall_table(frame, settings),
             *_strata_table(frame, settings),
+            *qct_table(frame, thresholds, settings.confidence),
         ),
         figures=made,
         omitted=tuple(("Figure", reason) for figure, reason in drawn if figure is None),
