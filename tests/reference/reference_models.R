@@ -18,7 +18,7 @@ put("lme4", "levels", "mixed", "between_sd", value = as.data.frame(VarCorr(mixed
 put("lme4", "levels", "mixed", "within_sd", value = sigma(mixed))
 put("lme4", "levels", "mixed", "log_likelihood", value = logLik(mixed))
 G <- transform(L, hu_sd = (hu - 110) / 30, age_sd = (age - 70) / 8)
-glmm <- glmer(fracture ~ hu_sd + age_sd + (1 | patient), data = G, family = binomial, nAGQ = 15,
+glmm <- glmer(fracture ~ hu_sd + age_sd + (1 | patient), data = G, family = binomial, nAGQ = 61,
               control = glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5)))
 for (i in 1:3) {
   term <- c("intercept", "hu_sd", "age_sd")[i]

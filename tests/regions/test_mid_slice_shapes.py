@@ -69,11 +69,29 @@ def test_no_shape_reads_the_cortex(upright_l3, shapes):
 
 def test_the_central_cylinder_has_its_height_and_its_share_of_the_ellipse(site):
     """10 %: the ellipse is fitted on half a millimetre, always inwards."""
-    settings = site.settings.model_copy(update={"central": CentralSettings(height_mm=9.0, fraction=0.7)})
-    (region,) = place_body_central(Site("L3", site.body, None, settings))
     expected = np.pi * 0.49 * INNER_HALF_WIDTH * INNER_HALF_DEPTH * 9.0
-    volume_mm3 = region.weights.effective_voxels * site.body.grid.voxel_volume_mm3
-    assert volume_mm3 == pytest.approx(expected, rel=0.10)
+    assert volume_of_central_mm3(site, posterior_exclusion=0.0) == pytest.approx(expected, rel=0.10)
+
+
+def test_the_central_cylinder_keeps_from_the_vein_as_the_largest_ellipse_in_front_of_it(site):
+    """10 % as above.  In the unit disc cut off at `cut`, by search over its centre and its half depth."""
+    cut = (HALF_DEPTH_MM - 0.2 * 2 * HALF_DEPTH_MM) / INNER_HALF_DEPTH
+    sine = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 181))[1:-1]
+    largest = 0.0
+    for half_depth in np.linspace(0.5, 1.0, 101):
+        for centre in np.linspace(half_depth - 1, cut - half_depth, 51) if 2 * half_depth <= 1 + cut else ():
+            half_width = np.sqrt((1 - (centre + half_depth * sine) ** 2) / (1 - sine**2)).min()
+            largest = max(largest, half_depth * half_width)
+    expected = np.pi * 0.49 * INNER_HALF_WIDTH * INNER_HALF_DEPTH * largest * 9.0
+    assert volume_of_central_mm3(site, posterior_exclusion=0.2) == pytest.approx(expected, rel=0.10)
+
+
+def volume_of_central_mm3(site, posterior_exclusion):
+    ellipse = site.settings.ellipse.model_copy(update={"posterior_exclusion": posterior_exclusion})
+    central = CentralSettings(height_mm=9.0, fraction=0.7)
+    settings = site.settings.model_copy(update={"central": central, "ellipse": ellipse})
+    (region,) = place_body_central(Site("L3", site.body, None, settings))
+    return region.weights.effective_voxels * site.body.grid.voxel_volume_mm3
 
 
 def test_endplate_layers_lie_below_their_endplates(site):

@@ -46,8 +46,8 @@ class EllipseSettings(Section):
         0.2,
         ge=0,
         le=0.6,
-        description="Posterior share of the body's depth that the mid-height ellipse avoids, for the basivertebral "
-        "vein. [fraction]",
+        description="Posterior share of the body's depth that the mid-height ellipse and region A avoid, for the "
+        "basivertebral vein. [fraction]",
     )
 
 
