@@ -10,6 +10,7 @@ shift
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 mirror=$(sed -n 's/^URIs: *//p; s/^deb \([^ ]*\) .*/\1/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list \
   2>/dev/null | head -n 1)
+[ -n "$mirror" ] || { echo "no Debian mirror stands in the sources of apt of this machine" >&2; exit 2; }
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
 
 [ ! -e "$root" ] || { echo "$root exists already" >&2; exit 2; }
@@ -20,7 +21,7 @@ trap 'for place in $(awk -v root="$root/" "index(\$2, root) == 1 {print \$2}" /p
 
 say "a minimal Debian with Python, as python:3.11-slim-bookworm has it"
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$root" \
-  "${mirror:-http://deb.debian.org/debian}" >"$root.debootstrap.log" 2>&1
+  "$mirror" >"$root.debootstrap.log" 2>&1
 
 say "the files that the Dockerfile copies"
 sed -n 's/^COPY //p' "$repository/envs/container/Dockerfile" | while read -r line; do
