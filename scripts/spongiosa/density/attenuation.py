@@ -1,7 +1,7 @@
 """Mass attenuation of the body's materials for X-rays of 1 to 200 keV.
 
 Source: NIST, public domain.  Tissues of ICRU Report 44, air and water: Hubbell and Seltzer, NISTIR 5632, table 4
-(https://physics.nist.gov/PhysRefData/XrayMassCoef/tab4.html).  K2HPO4, hydroxyapatite Ca10(PO4)6(OH)2 and triglyceride
+("XrayMassCoef").  K2HPO4, hydroxyapatite Ca10(PO4)6(OH)2 and triglyceride
 C55H98O6: XCOM for the chemical formula.  Above 10 keV every value agrees within 0.03 % with the mixture of the
 elements in the Elam tables of the `xraydb` package, which is no dependency because it brings a database engine along.
 """
