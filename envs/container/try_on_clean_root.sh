@@ -55,9 +55,9 @@ inside 0:0 /root / sh /opt/spongiosa/envs/container/install.sh /opt/spongiosa
 
 say "the demo as an ordinary user, with the image read-only"
 mount --bind -o ro "$root/opt/spongiosa" "$root/opt/spongiosa"
-mkdir -m 0777 "$root/work"
-inside 65534:65534 /tmp /work python -m spongiosa.synthetic demo --output demo/input --patients 4 --seed 2026 --matrix small
-inside 65534:65534 /tmp /work snakemake --snakefile /opt/spongiosa/Snakefile \
+mkdir -m 0777 "$root/study"
+inside 65534:65534 /tmp /study python -m spongiosa.synthetic demo --output demo/input --patients 4 --seed 2026 --matrix small
+inside 65534:65534 /tmp /study snakemake --snakefile /opt/spongiosa/Snakefile \
   --workflow-profile /opt/spongiosa/profiles/default --configfile /opt/spongiosa/config/demo.yaml --cores 2
-ls -l "$root/work/demo/results/report/index.html"
+ls -l "$root/study/demo/results/report/index.html"
 say "done"
