@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
 import time
 import zipfile
 import zlib
@@ -142,12 +143,21 @@ def test_a_stream_that_kills_its_decoder_costs_one_frame(tmp_path: Path):
 
 
 def test_a_stream_that_holds_its_decoder_up_ends_the_scan_at_once(tmp_path: Path, monkeypatch):
-    """No time at all is allowed here, so that every stream is too slow; one slice is tried, not twelve."""
-    monkeypatch.setattr(isolated, "FRAME_SECONDS", 0.0)
-    write_ct_series(body_image(), tmp_path, PATIENT, replace(SERIES, transfer_syntax=JPEGLosslessSV1))
+    """The decoder is one that never answers; one slice is tried, not twelve, as each attempt starts a process."""
+    silent = tmp_path / "modules" / "silent_decoder.py"
+    silent.parent.mkdir()
+    silent.write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    started, start = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **how: started.append(command) or start(command, **how))
+    monkeypatch.setenv("PYTHONPATH", str(silent.parent))
+    monkeypatch.setattr(isolated, "decoder_module", silent.stem)
+    monkeypatch.setattr(isolated, "FRAME_SECONDS", 0.2)
+    DECODER.stop()  # the one of an earlier test would answer
+    write_ct_series(body_image(), tmp_path / "scan", PATIENT, replace(SERIES, transfer_syntax=JPEGLosslessSV1))
     with pytest.raises(Excluded, match="given up") as caught:
-        Ingest()(tmp_path)
+        Ingest()(tmp_path / "scan")
     assert caught.value.reason is Reason.UNDECODABLE
+    assert [command[-1] for command in started] == [silent.stem]
 
 
 def test_links_in_circles_and_special_files_are_passed_over(tmp_path: Path):
