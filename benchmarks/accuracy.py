@@ -1,6 +1,6 @@
 """Accuracy of regions, frames, heights and fracture grades against synthetic patients; writes docs/accuracy.md.
 
-    python benchmarks/accuracy.py [--count 64] [--workers 1]
+    python benchmarks/accuracy.py [--count 64] [--workers 2] [--seed 41] [--scans FOLDER]
 
 The true label map is given; frames, planes and regions are found as in a run.  The truth is the mean of the continuous
 field over the generator's ideal region, which shares no code with the regions that are measured.
@@ -9,39 +9,36 @@ field over the generator's ideal region, which shares no code with the regions t
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from accuracy_heights import exact_heights
-from accuracy_patients import Case, cases
+from accuracy_patients import LEVELS, Case, cases
+from accuracy_scans import localised_scan
 from accuracy_table import write_page
 
-from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.config.extract import ExtractSettings
-from spongiosa.config.localise import LocaliseSettings
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.density.measure import ScanFindings, measure_regions
-from spongiosa.localise.scan import localise_scan
 from spongiosa.regions.catalogue import place_surveyed
 from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.region import Region
 from spongiosa.regions.survey import Survey, survey_spine
 from spongiosa.regions.vertebrae import describe_surveyed
-from spongiosa.synthetic.image import SyntheticImage
-from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.placed import Voxels
-from spongiosa.synthetic.scanner import RenderedScan, render_ct
+from spongiosa.synthetic.scanner import RenderedScan
 from spongiosa.synthetic.truth_regions import ELLIPSES
 from spongiosa.synthetic.truth_regions import REGIONS as IDEAL_REGIONS
 from spongiosa.synthetic.variants import Fracture
-from spongiosa.volume import Geometry, Volume, write_volume
+from spongiosa.volume import Volume
 
-LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5")
+#: Seed of the scans of the page; the regions were developed on others (`accuracy_patients.DEVELOPMENT_SEED`).
+PAGE_SEED = 41
 #: Step of the samples in each voxel of a placed region.  [mm]
 PLACED_STEP_MM = 0.8
 #: The whole body is left out: its mean is that of the label map's cortex.
@@ -56,13 +53,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=PAGE_SEED)
+    parser.add_argument("--scans", type=Path, help="folder in which the rendered scans are kept for the next time")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "accuracy.md")
     options = parser.parse_args()
     hu: list[dict[str, Any]] = []
     anatomy: list[dict[str, Any]] = []
+    chosen = list(cases(options.count, options.seed))
     with ProcessPoolExecutor(options.workers) as pool:
         for case, (of_regions, of_anatomy) in zip(
-            cases(options.count), pool.map(measure, cases(options.count)), strict=True
+            chosen, pool.map(partial(measure, scans=options.scans), chosen), strict=True
         ):
             hu += of_regions
             anatomy += of_anatomy
@@ -70,17 +70,15 @@ def main() -> None:
             write_page(pd.DataFrame(hu), pd.DataFrame(anatomy), options.output)
 
 
-def measure(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of differences: of HU per region, and of anatomy per vertebra."""
-    scan = render_ct(build_patient(case.patient, case.seed), case.scanner, case.seed)
-    ct, vertebrae, bodies = (as_volume(image) for image in (scan.ct, scan.vertebrae, scan.bodies))
-    spine = localised(ct, vertebrae, bodies)
+def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of differences: of HU per region, and of anatomy per vertebra; `scans` keeps the rendered scans."""
+    found = localised_scan(case, scans)
+    scan, (ct, vertebrae, bodies), spine = found.scan, found.volumes, found.spine
     survey = survey_spine(ct, vertebrae, bodies, spine, SETTINGS)
     regions = place_surveyed(survey, SETTINGS)
     rows = measure_regions(ct, regions, spine, {}, ScanFindings(), ExtractSettings())
     common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
-    # Every other level, in turn: its truth takes longer than its measurement.
-    complete = set(scan.truth.complete_levels) & set(LEVELS[case.seed % 2 :: 2])
+    complete = set(scan.truth.complete_levels) & set(case.levels)
     changed = {variant.level for variant in scan.patient.parameters.variants}
     hu = [
         common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
@@ -143,23 +141,6 @@ def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:
 
 def _angle_deg(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(abs(one @ other), 0.0, 1.0))))
-
-
-def localised(ct: Volume, vertebrae: Volume, bodies: Volume) -> SpineDescription:
-    """Levels and frames from the label maps, as a run finds them."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / name for name in ("vertebrae.nii.gz", "bodies.nii.gz")]
-        write_volume(vertebrae, paths[0])
-        write_volume(bodies, paths[1])
-        found = localise_scan(ct, LocaliseSettings(), labels=paths[0], body_labels=paths[1], label_scheme="verse")
-    return found.description
-
-
-def as_volume(image: SyntheticImage) -> Volume:
-    """An image of the generator as a volume of the library."""
-    voxels = np.asarray(image.voxels)
-    geometry = Geometry(voxels.shape, image.spacing_mm, image.origin_mm, np.asarray(image.direction))
-    return Volume(voxels, geometry)
 
 
 if __name__ == "__main__":

@@ -26,24 +26,30 @@ SCANNERS = (
 #: Edge of the field of view: the spine and what lies beside it.  [mm]
 FIELD_MM = 140.0
 
+LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5")
+
+#: Seed of the scans that the regions were developed on.  The page's seed is another (`accuracy.py`).
+DEVELOPMENT_SEED = 2026
+
 #: Levels in view; each scan shows three, so that a fracture has neighbours.
 VIEWS = (("T12", "L2"), ("L1", "L3"), ("L2", "L4"), ("L3", "L5"))
 
 
 @dataclass(frozen=True)
 class Case:
-    """One synthetic scan."""
+    """One synthetic scan; `levels` are those whose regions are measured."""
 
     name: str
     patient: PatientParameters
     scanner: ScannerParameters
     seed: int
+    levels: tuple[str, ...]
 
 
-def cases(count: int) -> Iterator[Case]:
+def cases(count: int, seed: int = DEVELOPMENT_SEED) -> Iterator[Case]:
     """`count` scans; every scanner meets healthy, osteoporotic, fractured, degenerate and scoliotic spines."""
     for number in range(count):
-        generator = np.random.default_rng([2026, number])
+        generator = np.random.default_rng([seed, number])
         pixel, slice_mm, kernel, noise = SCANNERS[number % len(SCANNERS)]
         view = VIEWS[(number + number // len(SCANNERS)) % len(VIEWS)]
         kind, variants, scoliosis = _spine(number // len(SCANNERS), view, generator)
@@ -73,7 +79,14 @@ def cases(count: int) -> Iterator[Case]:
             noise_sd_hu=noise,
             has_table=False,
         )
-        yield Case(f"{number:02d} {kind}", patient, scanner, number)
+        of_scan = number if seed == DEVELOPMENT_SEED else 1000 * seed + number
+        yield Case(f"{number:02d} {kind}", patient, scanner, of_scan, _measured_levels(number, variants))
+
+
+def _measured_levels(number: int, variants: tuple[Variant, ...]) -> tuple[str, ...]:
+    """Every other level, in turn (its truth takes longer than its measurement), and all that are changed."""
+    changed = {variant.level for variant in variants}
+    return tuple(level for k, level in enumerate(LEVELS) if k % 2 == number % 2 or level in changed)
 
 
 def _spine(turn: int, view: tuple[str, str], generator: np.random.Generator) -> tuple[str, tuple[Variant, ...], float]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from accuracy import as_volume
+from accuracy_scans import as_volume
 from internal_calibration_page import page
 from scipy import ndimage
 

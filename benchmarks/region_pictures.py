@@ -14,7 +14,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy import as_volume, localised
+from accuracy_scans import as_volume, localised
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector

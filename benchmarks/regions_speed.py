@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from accuracy import as_volume, localised
+from accuracy_scans import as_volume, localised
 
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings

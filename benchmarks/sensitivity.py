@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from accuracy import as_volume, localised
 from accuracy_patients import cases
+from accuracy_scans import as_volume, localised
 
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
