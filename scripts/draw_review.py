@@ -1,7 +1,5 @@
 """Draw the picture by which a person reviews each scan."""
 
-import json
-
 from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
@@ -12,11 +10,10 @@ from spongiosa.volume import read_volume
 
 
 def draw_review(scan: Scan, _settings: ReviewSettings, outputs: Outputs) -> None:
-    spine = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
     with outputs.file("desc-review", ".png") as path:
         draw_picture(
             read_volume(scan.ct),
-            SpineDescription.from_json(spine),
+            SpineDescription.read(scan.product("desc-vertebrae_dseg", ".json")),
             read_volume(scan.product("desc-bodies_dseg", ".nii.gz")),
             RegionSet.read(scan.product("desc-regions_weights", ".npz")),
             path,

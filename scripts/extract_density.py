@@ -25,8 +25,7 @@ class Settings(NamedTuple):
 
 
 def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
-    description = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
-    spine = SpineDescription.from_json(description)
+    spine = SpineDescription.read(scan.product("desc-vertebrae_dseg", ".json"))
     acquisition = json.loads(scan.product(scan.modality, ".json").read_text(encoding="utf-8"))
     volume = read_volume(scan.ct)
     labels = [read_volume(scan.product(f"desc-{name}_dseg", ".nii.gz")) for name in ("vertebrae", "bodies")]

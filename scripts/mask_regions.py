@@ -1,7 +1,5 @@
 """Place the regions in each vertebra, and describe the vertebrae."""
 
-import json
-
 from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
@@ -16,8 +14,7 @@ def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> Non
     volume = read_volume(scan.ct)
     vertebrae = read_volume(scan.product("desc-vertebrae_dseg", ".nii.gz"))
     bodies = read_volume(scan.product("desc-bodies_dseg", ".nii.gz"))
-    description = json.loads(scan.product("desc-vertebrae_dseg", ".json").read_text(encoding="utf-8"))
-    spine = SpineDescription.from_json(description)
+    spine = SpineDescription.read(scan.product("desc-vertebrae_dseg", ".json"))
     survey = survey_spine(volume, vertebrae, bodies, spine, settings)
     regions = place_surveyed(survey, settings)
     with outputs.file("desc-regions", ".seg.nrrd") as path:

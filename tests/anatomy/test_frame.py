@@ -49,11 +49,13 @@ def test_distances_from_a_plane_are_positive_on_the_side_of_its_normal(frame):
     assert plane.signed_distance_mm(frame.centre_mm) == pytest.approx(-14.0)
 
 
-def test_a_description_survives_json(frame):
+def test_a_description_survives_its_file(frame, tmp_path):
     """1e-4 mm and 1e-5 of a unit vector: the digits that are written."""
     vertebrae = (Vertebra(22, "L3", frame, 0.9123, flags=("cement",)), Vertebra(26, "S1", None, 0.8, is_truncated=True))
     description = SpineDescription("embedded", 0.8, vertebrae, ("anchors_disagree",), {"canal_score": 0.7})
-    again = SpineDescription.from_json(json.loads(json.dumps(description.to_json())))
+    sidecar = tmp_path / "spine.json"
+    sidecar.write_text(json.dumps(description.to_json()), encoding="utf-8")
+    again = SpineDescription.read(sidecar)
     assert again.vertebrae[1] == vertebrae[1]
     assert again.gates == description.gates and again.flags == description.flags
     assert again.vertebrae[0].flags == ("cement",)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,6 +158,11 @@ class SpineDescription:
             flags=tuple(data["flags"]),
             gates=dict(data["gates"]),
         )
+
+    @classmethod
+    def read(cls, sidecar: Path) -> SpineDescription:
+        """The description that stands in the sidecar of a label map."""
+        return cls.from_json(json.loads(sidecar.read_text(encoding="utf-8")))
 
 
 def _rounded(values: FloatArray, digits: int = 4) -> list[float]:

@@ -33,7 +33,7 @@ from spongiosa.studies.levels_used import levels_table
 from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.readings import Target
 from spongiosa.studies.regression_tables import selection_table
-from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.result import StudyResult, attempt, drawn_figures, omitted_figures
 from spongiosa.studies.time_to_event import METHODS as TIME_METHODS
 from spongiosa.studies.time_to_event import time_to_event_table
 
@@ -154,8 +154,8 @@ def analyse(
         headline=_headline(discrimination, len(frame), int(event.sum())),
         methods=methods,
         tables=tuple(tables),
-        figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
-        omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+        figures=drawn_figures(drawn),
+        omitted=omitted_figures(drawn),
         audit={
             "analysed": len(frame),
             "events": int(event.sum()),

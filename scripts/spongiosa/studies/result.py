@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -51,6 +51,16 @@ def attempt(
         return compute(*arguments, **named), ""
     except StatisticsError as error:
         return None, str(error)
+
+
+def drawn_figures(drawn: Mapping[str, tuple[FigureExhibit | None, str]]) -> tuple[FigureExhibit, ...]:
+    """The figures that were drawn.  `drawn` says per title the figure, or None with the reason why there is none."""
+    return tuple(figure for figure, _ in drawn.values() if figure is not None)
+
+
+def omitted_figures(drawn: Mapping[str, tuple[FigureExhibit | None, str]]) -> tuple[tuple[str, str], ...]:
+    """Title and reason of each figure that could not be drawn."""
+    return tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None)
 
 
 def write_study(result: StudyResult, folder: Path) -> list[Path]:

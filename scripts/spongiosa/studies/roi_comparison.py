@@ -30,7 +30,7 @@ from spongiosa.studies.flow_figure import flow_figure
 from spongiosa.studies.flow_table import flow_exhibit, patient_names
 from spongiosa.studies.needs import NEEDS
 from spongiosa.studies.outcome_baseline import outcome_baseline
-from spongiosa.studies.result import StudyResult, attempt, record_where
+from spongiosa.studies.result import StudyResult, attempt, drawn_figures, omitted_figures, record_where
 from spongiosa.studies.roi_fits import FITS, dxa_outcome, markers
 from spongiosa.studies.roi_values import LEVELS, SHAPE_LABELS, ShapeCohort, form_shape_cohort
 
@@ -74,8 +74,8 @@ def analyse(
         headline=_headline(found, cohort.shapes, len(frame), events),
         methods=methods,
         tables=tables,
-        figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
-        omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+        figures=drawn_figures(drawn),
+        omitted=omitted_figures(drawn),
         audit=_audit(cohort, frame, settings, thresholds, seed, tables, fits),
     )
 

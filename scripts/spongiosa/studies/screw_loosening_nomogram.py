@@ -36,7 +36,7 @@ from spongiosa.studies.nomogram_selection import selection_exhibit
 from spongiosa.studies.outcome_baseline import outcome_baseline
 from spongiosa.studies.predictors import LABELS, LOW_MEANS_EVENT
 from spongiosa.studies.regression_tables import selection_table
-from spongiosa.studies.result import StudyResult
+from spongiosa.studies.result import StudyResult, drawn_figures, omitted_figures
 
 NAME = "screw_loosening_nomogram"
 TITLE = "Screw loosening: model and nomogram"
@@ -62,8 +62,8 @@ def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed
         drawn = {"All figures": (None, fitted.no_model), **file_figures}
         return StudyResult(
             NAME, TITLE, fitted.no_model, methods, (flow_exhibit(fitted.flow), *of_file),
-            tuple(figure for figure, _ in drawn.values() if figure is not None),
-            omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+            drawn_figures(drawn),
+            omitted=omitted_figures(drawn),
             audit={"analysed": 0, "seed": seed},
         )  # fmt: skip
     markers = _markers(fitted.terms, model)
@@ -112,8 +112,8 @@ def tabulate(fitted: NomogramFit, settings: ScrewLooseningNomogramSettings, seed
         headline=_headline(model, fitted.no_model, len(frame), int(event.sum())),
         methods=methods,
         tables=tuple(tables),
-        figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
-        omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+        figures=drawn_figures(drawn),
+        omitted=omitted_figures(drawn),
         audit=_audit(fitted, tables, settings, seed),
         documents=calculator_documents(model, frame, settings.confidence) if model else (),
     )

@@ -31,7 +31,7 @@ from spongiosa.studies.outcome_baseline import YES_NO, outcome_baseline
 from spongiosa.studies.per_screw import loosening_of_patients, per_screw_tables, screw_audit, screw_cohort
 from spongiosa.studies.readings import Target
 from spongiosa.studies.regression_tables import model_table, selection_table
-from spongiosa.studies.result import StudyResult, attempt
+from spongiosa.studies.result import StudyResult, attempt, drawn_figures, omitted_figures
 
 NAME = "screw_loosening_qct"
 TITLE = "vBMD of L5 and screw loosening"
@@ -153,8 +153,8 @@ def analyse(
         headline=_headline(discrimination, len(frame), int(event.sum())),
         methods=methods,
         tables=tables,
-        figures=tuple(figure for figure, _ in drawn.values() if figure is not None),
-        omitted=tuple((title, reason) for title, (figure, reason) in drawn.items() if figure is None),
+        figures=drawn_figures(drawn),
+        omitted=omitted_figures(drawn),
         audit={
             "analysed": len(frame),
             "events": int(event.sum()),
