@@ -27,8 +27,15 @@ from spongiosa.synthetic.scanner import render_ct
 from spongiosa.volume import Volume, write_volume
 
 Labels = NDArray[np.uint8]
+#: The patient lies 3 mm beside the middle of the field of view, as nobody lies exactly in it.
 SCANNER = ScannerParameters(
-    rows=256, columns=256, pixel_spacing_mm=1.3, slice_thickness_mm=3.0, slice_spacing_mm=3.0, cranial_level="T12"
+    rows=256,
+    columns=256,
+    pixel_spacing_mm=1.3,
+    slice_thickness_mm=3.0,
+    slice_spacing_mm=3.0,
+    cranial_level="T12",
+    off_centre_mm=(3.0, 0.0),
 )
 SAMPLING_MM = (3.0, 1.3, 1.3)
 
@@ -79,6 +86,14 @@ def _grown(labels: Labels) -> Labels:
     return np.where(distance < 6.0, labels[tuple(nearest)], 0).astype(np.uint8)
 
 
+def _mirrored_in_place(labels: Labels) -> Labels:
+    """Left and right exchanged about the middle of the map itself."""
+    present = np.flatnonzero((labels > 0).any(axis=(0, 1)))
+    mirrored = np.zeros_like(labels)
+    mirrored[:, :, present[0] : present[-1] + 1] = labels[:, :, present[0] : present[-1] + 1][:, :, ::-1]
+    return mirrored
+
+
 def _eroded(labels: Labels) -> Labels:
     return np.where(ndimage.distance_transform_edt(labels > 0, sampling=SAMPLING_MM) > 4.0, labels, 0).astype(np.uint8)
 
@@ -93,6 +108,7 @@ SPOILT: dict[str, Callable[[Labels], Labels]] = {
     "head and feet exchanged": lambda labels: labels[::-1],
     "front and back exchanged": lambda labels: labels[:, ::-1],
     "left and right exchanged": lambda labels: labels[:, :, ::-1],
+    "left and right exchanged in place": _mirrored_in_place,
     "18 mm to the side": lambda labels: np.roll(labels, 14, axis=2),
     "15 mm down": lambda labels: np.roll(labels, -5, axis=0),
     "left half only": _left_half,
@@ -109,7 +125,7 @@ def outcome(scan: Volume, labels: Labels, truth: Labels, opinion: LocalisedSpine
         path = Path(folder) / "labels.nii.gz"
         write_volume(Volume(np.ascontiguousarray(labels), scan.geometry), path)
         try:
-            spine = with_second_opinion(import_labels(scan, path, label_scheme="verse"), opinion)
+            spine = with_second_opinion(scan, import_labels(scan, path, label_scheme="verse"), opinion)
         except Excluded as refusal:
             return f"refused: {refusal.reason}", "-"
     flags = {flag for vertebra in spine.description.vertebrae if not vertebra.is_truncated for flag in vertebra.flags}

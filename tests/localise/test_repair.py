@@ -46,7 +46,9 @@ def mixed(lumbar_column) -> Volume:
 def test_half_a_vertebra_that_bears_its_neighbours_label_is_given_back(lumbar_column, mixed, saved, dice):
     """0.95: the pedicle cut of the rest of L2 costs what it costs in a sound map."""
     spine = with_second_opinion(
-        import_labels(lumbar_column.scan, saved(mixed, "mixed.nii.gz"), label_scheme="verse"), unnumbered(lumbar_column)
+        lumbar_column.scan,
+        import_labels(lumbar_column.scan, saved(mixed, "mixed.nii.gz"), label_scheme="verse"),
+        unnumbered(lumbar_column),
     )
     for level in (Level.L2, Level.L3):
         assert dice(spine.bodies.voxels == level, lumbar_column.bodies.voxels == level) > 0.95

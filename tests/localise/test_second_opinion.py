@@ -124,7 +124,7 @@ SPOILT: list[Callable[[np.ndarray], np.ndarray]] = [
 
 def imported(scanned, labels: np.ndarray, saved, opinion) -> LocalisedSpine:
     path = saved(Volume(np.ascontiguousarray(labels).astype(np.uint8), scanned[1].geometry), "labels.nii.gz")
-    return with_second_opinion(import_labels(scanned[0], path, label_scheme="verse"), opinion)
+    return with_second_opinion(scanned[0], import_labels(scanned[0], path, label_scheme="verse"), opinion)
 
 
 def is_noticed(spine: LocalisedSpine) -> bool:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from spongiosa.anatomy.frame import FloatArray, SpineDescription
 from spongiosa.anatomy.levels import Level
-from spongiosa.localise.checks import check_on_bone, check_order
+from spongiosa.localise.checks import check_headers, check_on_bone, check_order
 from spongiosa.localise.describe import crop_of, describe, label_boxes, superior_hints
 from spongiosa.localise.label_files import (
     LabelMap,
@@ -75,6 +75,7 @@ def import_labels(
             Reason.LABELS_IMPLAUSIBLE,
             f"No vertebra of the scheme {scheme.name} is in the label map; is it the right one?",
         )
+    check_headers(scan, numbered)
     vertebrae = on_grid_of(scan.geometry, numbered)
     parts = {item.label: _Part([]) for item in label_boxes(vertebrae)}
     vertebrae = _without_fragments(_without_holes(vertebrae, parts), parts)
