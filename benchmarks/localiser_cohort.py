@@ -9,6 +9,7 @@ A case that has a record is not run again.  The truth comes from the generator, 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import multiprocessing
 import time
@@ -162,7 +163,9 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     numbers = range(options.first, options.first + options.count)
     missing = [number for number in numbers if not (options.folder / f"{number:04d}.json").exists()]
-    # A process per case, so that the peak of one is not that of another.
+    # A process per case, so that the peak of one is not that of another; what all of them import is imported once.
+    importlib.import_module("matplotlib.backends.backend_agg")
+    importlib.import_module("SimpleITK")
     with multiprocessing.get_context("fork").Pool(options.workers, maxtasksperchild=1) as pool:
         tasks = {number: pool.apply_async(run_case, (number, options.folder)) for number in missing}
         for number, task in tasks.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from spongiosa.anatomy.levels import Level
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
@@ -20,7 +21,7 @@ from spongiosa.synthetic.variants import (
     instrumentation,
 )
 
-#: Slice thickness and spacing, in-plane spacing [mm], kernel, noise SD [HU]; the matrix always spans 358 mm.
+#: Slice thickness and spacing, in-plane spacing [mm], kernel, noise SD [HU]; the matrix spans about 358 mm.
 SCANNERS = (
     (3.0, 1.4, "standard", 15.0),
     (5.0, 1.6, "soft", 10.0),
@@ -73,7 +74,7 @@ def case(number: int) -> Case:
         disc_height_factor=float(generator.uniform(0.7, 1.1)),
         goutallier_grade=int(generator.integers(0, 4)),
     )
-    size = round(FIELD_MM / pixel)
+    size = next_fast_len(round(FIELD_MM / pixel))  # a prime matrix makes the noise of a scan cost three times as much
     scanner = ScannerParameters(
         rows=size,
         columns=size,
@@ -161,7 +162,7 @@ def _scoliotic(patient: PatientParameters, scanner: ScannerParameters, generator
 def _off_centre(patient: PatientParameters, scanner: ScannerParameters, _: np.random.Generator) -> Case:
     """A reconstruction of 200 mm about the spine."""
     narrow = replace(
-        scanner, pixel_spacing_mm=0.9, rows=222, columns=222, off_centre_mm=(10.0, 40.0), cranial_level="T12"
+        scanner, pixel_spacing_mm=0.9, rows=224, columns=224, off_centre_mm=(10.0, 40.0), cranial_level="T12"
     )
     return _case(patient, narrow)
 

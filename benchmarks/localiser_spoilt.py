@@ -135,10 +135,11 @@ def outcome(scan: Volume, labels: Labels, truth: Labels, opinion: LocalisedSpine
             mask, true = spine.vertebrae.voxels == vertebra.label, truth == vertebra.label
             dice.append((2.0 * (mask & true).sum() / max(mask.sum() + true.sum(), 1), level_name(vertebra.label)))
     least = min(dice)
+    confidence = min(vertebra.confidence for vertebra in spine.description.vertebrae if not vertebra.is_truncated)
     said = ", ".join(sorted(flags | set(spine.description.flags)))
     repaired = spine.description.gates.get("repaired")
-    kind = "repaired" if repaired or "holes_filled" in flags else "flagged" if said else "accepted"
-    return f"{kind}: {said} ({spine.description.confidence:.2f})", f"{least[0]:.3f} ({least[1]})"
+    kind = "repaired" if repaired or flags & {"holes_filled", "porous"} else "flagged" if said else "accepted"
+    return f"{kind}: {said} ({confidence:.2f})", f"{least[0]:.3f} ({least[1]})"
 
 
 def main() -> None:
@@ -146,6 +147,9 @@ def main() -> None:
     rendered = render_ct(build_patient(PatientParameters(), seed=5), SCANNER, seed=5)
     scan, truth = as_volume(rendered.ct), np.asarray(rendered.vertebrae.voxels)
     opinion = second_opinion(scan)
+    mirrored = _mirrored_in_place(truth)
+    differs = (mirrored > 0) & (ndimage.maximum_filter(truth, size=3) == 0)
+    print(f"The map mirrored in place differs by more than a voxel in {differs.sum()} voxels.\n")
     if not isinstance(opinion, LocalisedSpine):
         raise SystemExit(f"no second opinion: {opinion}")
     print("| map | outcome (confidence) | least Dice with the truth afterwards |\n|---|---|---|")

@@ -40,10 +40,12 @@ STRAY_SHARE = 0.05
 #: Gaps up to this width in a label are holes when this share of what is near them bears the label, mm; holes of less
 #: than that share of the label are left alone.
 NARROW_GAP_MM, SURROUNDED_SHARE, HOLE_SHARE = 4.0, 0.42, 0.02
+#: Gaps of more than this share of the label are no lost voxels but a broken map, all of whose narrow gaps are closed.
+POROUS_SHARE = 0.35
 
 #: Confidence of an imported level that passes every check: a label map can be wrong in ways that geometry cannot show.
 IMPORTED_CONFIDENCE = 0.95
-_PENALTY = {"fragmented": 0.15, "holes_filled": 0.1, "body_derived_without_canal": 0.2, "small": 0.25}
+_PENALTY = {"fragmented": 0.15, "holes_filled": 0.1, "porous": 0.35, "body_derived_without_canal": 0.2, "small": 0.25}
 
 
 @dataclass
@@ -139,10 +141,12 @@ def _without_holes(vertebrae: Volume, parts: dict[int, _Part]) -> Volume:
         whole = ndimage.binary_fill_holes(closed)[tuple(slice(margin, -margin) for _ in range(3))]
         # The canal stays open: only what bone of the label surrounds on four sides in its neighbourhood is a hole.
         surrounded = ndimage.uniform_filter(mask.astype(np.float32), size=tuple(2 * reach + 1)) > SURROUNDED_SHARE
-        added = whole & surrounded & (view == 0)
+        gaps = whole & (view == 0)
+        is_porous = gaps.sum() > POROUS_SHARE * mask.sum()
+        added = gaps if is_porous else gaps & surrounded
         if added.sum() > HOLE_SHARE * mask.sum():
             view[added] = item.label
-            parts[item.label].flags.append("holes_filled")
+            parts[item.label].flags.append("porous" if is_porous else "holes_filled")
     return Volume(filled, vertebrae.geometry)
 
 

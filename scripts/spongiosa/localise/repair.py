@@ -26,7 +26,7 @@ LABELLED_SHARE = 0.5
 REPAIRED_CONFIDENCE = 0.75
 
 #: Flags of the import that a repair of borders does not lift; those of the frame are found anew.
-_KEPT = ("fragmented", "holes_filled", "body_derived_without_canal", "small")
+_KEPT = ("fragmented", "holes_filled", "porous", "body_derived_without_canal", "small")
 
 
 @dataclass(frozen=True)
