@@ -1,6 +1,8 @@
 """Calibration against synthetic phantoms and patients whose density is known; writes docs/calibration.md.
 
-    python benchmarks/calibration.py [--every 1] [--workers 2]
+    python benchmarks/calibration.py [--every 1] [--workers 2] [--rows build/calibration.jsonl]
+
+A run that was stopped goes on where it was, as long as the code is the same.
 
 Accuracy: every phantom of the presets at 80, 100, 120 and 140 kVp, three kernels and slices of 1, 2, 3 and 5 mm, each
 in a pose and under a patient of its own.  Traps: no phantom, another phantom, a phantom that is cut.  Repeatability: 12
@@ -29,6 +31,7 @@ from calibration_scans import (
     phantom_cases,
     true_densities,
 )
+from kept_rows import KeptRows, code_in_use
 
 from spongiosa.config.phantoms import PRESETS
 from spongiosa.synthetic.parameters import PatientParameters
@@ -43,25 +46,31 @@ REPEATED = tuple(
 
 
 def main() -> None:
-    """Run all three parts and write the page after each."""
+    """Run all three parts and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--every", type=int, default=1, help="take every n-th acquisition only")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the poses and patients")
+    parser.add_argument("--rows", type=Path, default=Path("build/calibration.jsonl"), help="what was measured so far")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "calibration.md")
     options = parser.parse_args()
-    cases = [case for number, case in enumerate(phantom_cases(1)) if (number + number // 4) % options.every == 0]
+    cases = [
+        case for number, case in enumerate(phantom_cases(options.seed)) if (number + number // 4) % options.every == 0
+    ]
+    here = Path(__file__).parent
+    kept = KeptRows(options.rows, code_in_use(Path(__file__), here / "calibration_scans.py"))
     accuracy: list[dict[str, Any]] = []
     traps: list[dict[str, Any]] = []
     repeats: list[list[float]] = []
     with ProcessPoolExecutor(options.workers) as pool:
-        for measured in pool.map(RepeatedPatient.measured, REPEATED):
+        patients = [(f"repeated patient {patient.number}", patient) for patient in REPEATED]
+        for measured in kept.of_all(patients, RepeatedPatient.measured, pool):
             repeats.append(measured)
             print(f"repeated patient {len(repeats)}: {np.round(measured, 2)}", flush=True)
-        for number, rows in enumerate(pool.map(measure, cases), start=1):
+        for number, rows in enumerate(kept.of_all([(case.name, case) for case in cases], measure, pool), start=1):
             accuracy += rows
             print(f"acquisition {number}/{len(cases)}", flush=True)
-            write_page(pd.DataFrame(accuracy), pd.DataFrame(traps), repeats, options.output)
-        for rows in pool.map(trapped, PHANTOMS):
+        for rows in kept.of_all([(f"traps of {name}", name) for name in PHANTOMS], trapped, pool):
             traps += rows
             print(f"traps: {len(traps)}", flush=True)
     write_page(pd.DataFrame(accuracy), pd.DataFrame(traps), repeats, options.output)
@@ -81,6 +90,7 @@ def measure(case: PhantomCase) -> list[dict[str, Any]]:
             "kernel": scan.scanner.kernel,
             "scan": f"{case.seed} {scan.scanner.kernel}",
             "reason": None if outcome.reason is None else str(outcome.reason),
+            "poses_out_of_view": case.poses_out_of_view,
         }
         if outcome.line is None:
             rows.append(common)

@@ -34,8 +34,14 @@ sub-voxel weights. The line is fitted by least squares without at most one outly
 slope, the offset of water, r2, the residuals, the drift along the patient or the share of slices is not credible, when
 further rods are seen, or when the rods can be told apart in two ways.
 
-The name of the phantom is the user's word. Two phantoms with the same number of rods and proportional densities cannot
-be told apart.
+A rod that cannot be seen, because it is as dark as its plastic, may lie only where nothing can be seen over the whole
+of its section: a place that reaches the edge of the plastic is none.
+
+The name of the phantom is the user's word. The HU of rods of 0, 100 and 200 mg/cm3 and of 0, 75 and 150 mg/cm3 lie on
+credible lines of either phantom, which differ by a third; the distances of the rods then decide. Where those of the
+named phantom are wrong by more than 20 % and those of another one fit within 10 %, the scan is refused
+(`phantom_mismatch`). In between they cannot tell, as the distances of the presets are nominal: type in `position_mm` of
+the rods from the drawing, with `layout_tolerance: 0.05`, and the other phantom is not found at all.
 """
 
 
@@ -71,7 +77,23 @@ def _summary(rows: pd.DataFrame) -> list[str]:
         f"at {len(error)} levels: mean absolute error {error.abs().mean():.2f} mg/cm3 (aim 2), bias "
         f"{error.mean():+.2f}, largest {error.abs().max():.2f}. Error of the line alone at 0 and 200 HU: mean "
         f"{scans['line_error'].mean():.2f}, largest {scans['line_error'].max():.2f} mg/cm3.",
+        "",
+        _refusals(scans),
     ]
+
+
+def _refusals(scans: pd.DataFrame) -> str:
+    """What was refused, and which poses were never scanned."""
+    refused = scans.loc[scans["reason"].notna(), ["phantom", "kvp", "slice_mm", "kernel", "reason"]]
+    named = [
+        f"{row['phantom']} at {row['kvp']:g} kVp, {row['slice_mm']:g} mm, {row['kernel']} kernel (`{row['reason']}`)"
+        for row in refused.to_dict("records")
+    ]
+    dropped = int(scans.drop_duplicates(["phantom", "kvp", "slice_mm"])["poses_out_of_view"].sum())
+    return (
+        f"Refused: {'; '.join(named) or 'none'}. Every rod lies wholly in the field of view, by its geometry: "
+        f"{dropped} of the poses as drawn did not and were drawn anew. A phantom that is cut is among the traps below."
+    )
 
 
 def _errors(rows: pd.DataFrame) -> pd.Series:

@@ -22,7 +22,7 @@ from spongiosa.synthetic.parameters import Kernel, PatientParameters, ScannerPar
 from spongiosa.synthetic.patient import SyntheticPatient, build_patient
 from spongiosa.synthetic.phantoms import PHANTOMS, Phantom, Placement, phantom_of
 from spongiosa.synthetic.posture import Posture
-from spongiosa.synthetic.scanner import RenderedScan, placed_phantom, render_ct, render_reconstructions
+from spongiosa.synthetic.scanner import RenderedScan, placed_phantom, render_ct, render_reconstructions, scan_grid
 from spongiosa.synthetic.tissue import Tissues, density_for_hu
 from spongiosa.volume import Geometry, Volume
 
@@ -58,30 +58,82 @@ class PhantomCase:
     kvp: float
     slice_mm: float
     seed: int
+    poses_out_of_view: int = 0
+    """Poses that were drawn before and dropped, because a rod did not lie wholly in the field of view."""
+
+    @property
+    def name(self) -> str:
+        """Phantom, voltage and slices, and the seed."""
+        return f"{self.phantom.name} {self.kvp:g} kVp {self.slice_mm:g} mm {self.seed}"
+
+    def person(self) -> SyntheticPatient:
+        """The patient of the acquisition."""
+        return build_patient(self.patient, self.seed)
+
+    def scanner(self) -> ScannerParameters:
+        """What all kernels share."""
+        slice_mm = self.slice_mm
+        return replace(SLAB, kvp=self.kvp, slice_thickness_mm=slice_mm, slice_spacing_mm=slice_mm, phantom=self.phantom)
 
     def scans(self) -> list[RenderedScan]:
-        """One scan per kernel."""
+        """One scan per kernel.  Raises `ValueError` when a rod does not lie wholly in the field of view."""
+        patient, scanner = self.person(), self.scanner()
+        if not has_rods_in_view(patient, scanner):
+            raise ValueError("a rod of the phantom does not lie wholly in the field of view")
         noise = NOISE_OF_KVP[self.kvp] * float(np.sqrt(2.0 / self.slice_mm))
-        scanner = replace(
-            SLAB, kvp=self.kvp, slice_thickness_mm=self.slice_mm, slice_spacing_mm=self.slice_mm, phantom=self.phantom
-        )
         scanners = [replace(scanner, kernel=kernel, noise_sd_hu=noise * sd) for kernel, sd in NOISE_HU.items()]
-        patient = build_patient(self.patient, self.seed)
         return render_reconstructions(patient, scanners, [self.seed + k for k in range(len(scanners))])
+
+    def in_view(self, random: np.random.Generator) -> PhantomCase:
+        """The same with a phantom that lies wholly in the field of view: its pose is drawn until it does."""
+        case, patient = self, self.person()
+        while not has_rods_in_view(patient, case.scanner()):
+            phantom = replace(case.phantom, placement=random_placement(random))
+            case = replace(case, phantom=phantom, poses_out_of_view=case.poses_out_of_view + 1)
+        return case
+
+
+def has_rods_in_view(patient: SyntheticPatient, scanner: ScannerParameters) -> bool:
+    """Whether the section of every rod lies wholly in the image in all slices, by geometry alone.
+
+    Matrix and, where the scanner pads what is beyond it, the circle of reconstruction bound the image.
+    """
+    placed = placed_phantom(patient, scanner)
+    assert placed is not None, "a scan without a phantom has no rods"
+    grid = scan_grid(patient, scanner)
+    radius_mm = placed.phantom.rod_radius_mm
+    slices, rows, columns = grid.shape
+    middle = grid.origin_mm + grid.steps_mm @ np.array([(columns - 1) / 2, (rows - 1) / 2, 0.0])
+    half_mm = np.array([columns, rows]) / 2 * grid.in_plane_mm
+    for slice_number in (0, slices - 1):  # rods are straight: between the two they lie between
+        z = float((grid.origin_mm + slice_number * grid.steps_mm[:, 2])[2])
+        x0, y0, z0 = patient.position_mm
+        for x, y in placed.rod_centres_mm(z - z0):
+            from_middle = np.array([x + x0, y + y0]) - middle[:2]
+            if (np.abs(from_middle) + radius_mm > half_mm).any():
+                return False
+            if scanner.padding_hu is not None and np.hypot(*from_middle) + radius_mm > half_mm.min():
+                return False
+    return True
 
 
 def phantom_cases(seed: int) -> Iterator[PhantomCase]:
-    """Every phantom at every voltage and slice thickness, each in a pose and under a patient of its own."""
+    """Every phantom at every voltage and slice thickness, each in a pose and under a patient of its own.
+
+    All phantoms lie wholly in the field of view; a pose that does not is drawn anew, from random numbers of that
+    acquisition, so that it changes no other.
+    """
     random = np.random.default_rng(seed)
     number = 0
     for name in PHANTOMS:
         for kvp in KVPS:
             for slice_mm in SLICES_MM:
                 number += 1
-                yield PhantomCase(
+                case = PhantomCase(
                     replace(PHANTOMS[name], placement=random_placement(random)), random_patient(random), kvp, slice_mm,
                     seed=1000 * seed + 10 * number,
                 )  # fmt: skip
+                yield case.in_view(np.random.default_rng([seed, number]))
 
 
 def random_placement(random: np.random.Generator) -> Placement:
@@ -188,6 +240,9 @@ class RepeatedPatient:
             phantom=replace(PHANTOMS["mindways_model_3_ct"], placement=random_placement(random)),
         )
         patient: SyntheticPatient = build_patient(parameters, 500 + self.number)
+        while not has_rods_in_view(patient, scanner):
+            phantom = replace(PHANTOMS["mindways_model_3_ct"], placement=random_placement(random))
+            scanner = replace(scanner, phantom=phantom)
         scan = render_ct(patient, scanner, 10_000 + 100 * self.number + number)
         outcome = calibrated(scan, "mindways_model_3_ct")
         return outcome, densities(scan, outcome, ("L1", "L2"))

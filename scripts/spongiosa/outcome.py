@@ -68,6 +68,7 @@ class Reason(StrEnum):
     PHANTOM_FIT = "phantom_fit"
     PHANTOM_INCOMPLETE = "phantom_incomplete"
     PHANTOM_AMBIGUOUS = "phantom_ambiguous"
+    PHANTOM_MISMATCH = "phantom_mismatch"
     SCANNER_NOT_LISTED = "scanner_not_listed"
     OTHER_MATERIAL = "other_material"
     SCAN_QUALITY = "scan_quality"
@@ -136,6 +137,7 @@ MEANING: dict[Reason, str] = {
     Reason.CONTRAST_IN_BLOOD: "Contrast medium in the blood, which an internal calibration would count as mineral.",
     Reason.PHANTOM_INCOMPLETE: "Too few rods of the phantom lie in the image.",
     Reason.PHANTOM_AMBIGUOUS: "The rods of the phantom can be told apart in more than one way.",
+    Reason.PHANTOM_MISMATCH: "The rods lie like those of another phantom than the one that was named.",
     Reason.SCANNER_NOT_LISTED: "The scanner table has no line for this scan.",
     Reason.OTHER_MATERIAL: "The vBMD is of another mineral than the threshold.",
     Reason.NOT_CALIBRATED: "No calibration was configured, so there is no vBMD.",

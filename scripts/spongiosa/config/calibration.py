@@ -146,7 +146,7 @@ class CalibrationSettings(Section):
 
     def phantom_named(self, name: str) -> PhantomSettings | None:
         """The phantom of that name, the user's own before a preset; None for an unknown name."""
-        return self.phantoms.get(name) or PRESETS.get(name)
+        return self.phantoms_by_name.get(name)
 
     @property
     def material(self) -> Literal["K2HPO4", "HA"] | None:
@@ -159,8 +159,13 @@ class CalibrationSettings(Section):
         return "K2HPO4" if self.method == "internal" else None
 
     @property
+    def phantoms_by_name(self) -> dict[str, PhantomSettings]:
+        """The presets and the user's own phantoms, which replace presets of their name."""
+        return {**PRESETS, **self.phantoms}
+
+    @property
     def known_phantoms(self) -> list[str]:
-        return sorted({*self.phantoms, *PRESETS})
+        return sorted(self.phantoms_by_name)
 
     @model_validator(mode="after")
     def _known_phantom(self) -> CalibrationSettings:

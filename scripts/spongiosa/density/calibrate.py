@@ -71,7 +71,7 @@ def _phantom(
         known = ", ".join(settings.known_phantoms)
         detail = f"The manifest names a phantom that is not one of {known}."
         return CalibrationOutcome.refused(Reason.PHANTOM_NOT_FOUND, detail)
-    return phantom_calibration(scan.volume, scan.spine, name, phantom, settings.detection)
+    return phantom_calibration(scan.volume, scan.spine, name, phantom, settings.detection, settings.phantoms_by_name)
 
 
 def _scanner(

@@ -9,8 +9,9 @@ import numpy as np
 
 from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.config.calibration import PhantomDetectionSettings
-from spongiosa.config.phantoms import PhantomSettings
+from spongiosa.config.phantoms import PRESETS, PhantomSettings
 from spongiosa.density.line import CalibrationOutcome
+from spongiosa.density.phantom_alike import likelier_phantom
 from spongiosa.density.phantom_layout import Match, incredible, is_credible, is_rival
 from spongiosa.density.phantom_lines import RodFit, fit_rods, referenced_scale
 from spongiosa.density.phantom_rods import RodMeasurement, measure_rods
@@ -26,9 +27,16 @@ ROUND_BEYOND_DOUBT = 0.85
 
 
 def phantom_calibration(
-    volume: Volume, spine: SpineDescription, name: str, phantom: PhantomSettings, rules: PhantomDetectionSettings
+    volume: Volume,
+    spine: SpineDescription,
+    name: str,
+    phantom: PhantomSettings,
+    rules: PhantomDetectionSettings,
+    known: Mapping[str, PhantomSettings] = PRESETS,
 ) -> CalibrationOutcome:
     """The density line of a scan from its phantom, or why there is none.
+
+    `known` are the phantoms that it may be instead, when a user names the wrong one.
 
     Each rod is measured slice by slice between the first and the last vertebra.  The report holds, per rod, its HU,
     residual, drift and place; the fit; and, where the phantom has nominal HU, the line from measured to
@@ -63,7 +71,8 @@ def phantom_calibration(
             "The rods of the phantom fit its layout in two ways that give different densities.",
             **about,
         )
-    return outcome
+    other = likelier_phantom(best.places_mm, best.hu, phantom, known, rules)
+    return outcome if other is None else _named_wrongly(other, outcome)
 
 
 def _judged(
@@ -113,6 +122,15 @@ def _of_another_phantom(further_rods: int, outcome: CalibrationOutcome) -> Calib
     return CalibrationOutcome.refused(
         Reason.PHANTOM_FIT,
         f"The rods fit, but {seen} can be seen beside them: is it the right phantom, and are all its rods listed?",
+        **outcome.report,
+    )
+
+
+def _named_wrongly(other: str, outcome: CalibrationOutcome) -> CalibrationOutcome:
+    return CalibrationOutcome.refused(
+        Reason.PHANTOM_MISMATCH,
+        f"The distances of the rods are those of {other} and not those of the phantom that was named, and their HU fit "
+        "both; name the right one, or type in position_mm of the rods as its drawing states them.",
         **outcome.report,
     )
 

@@ -51,11 +51,13 @@ SAME_LINE_AT_HU = (0.0, 200.0)
 
 @dataclass(frozen=True)
 class Disc:
-    """What an image shows at a place: mean, SD and standard error of a rod's core, and what is around the rod.  [HU]"""
+    """What an image shows at a place: mean, SD and standard error of a rod's core, the SD of its whole section, and
+    what is around the rod.  [HU]"""
 
     hu: float
     sd_hu: float
     se_hu: float
+    section_sd_hu: float
     around_hu: float
 
 
@@ -272,7 +274,9 @@ def _measured(
     for number, disc in enumerate(discs):
         if disc is None:
             continue
-        is_even = disc.sd_hu <= evenness and ranges[number, 0] <= disc.hu <= ranges[number, 1]
+        # Nothing may be seen in a rod that is not seen: neither its own edge nor that of the plastic that it lies in.
+        sd_hu = disc.sd_hu if known[number] else disc.section_sd_hu
+        is_even = sd_hu <= evenness and ranges[number, 0] <= disc.hu <= ranges[number, 1]
         if is_even and (known[number] or abs(disc.hu - disc.around_hu) <= FAINT_HU):
             hu[number] = disc.hu
         elif not known[number]:

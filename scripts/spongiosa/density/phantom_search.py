@@ -101,7 +101,7 @@ class PhantomSearch:
         self.spots_seen = max(self.spots_seen, len(spots))
         radius = self.phantom.rod_diameter_mm / 2
         core = SURE_SHARE_OF_RADIUS * radius if self.phantom.layout_tolerance > 0.1 else radius
-        look = looked_at(average, self._pixel_mm, max(core - self.rules.core_margin_mm, 2.0), radius)
+        look = looked_at(average, self._pixel_mm, max(core - self.rules.core_margin_mm, 2.0), core, radius)
         return [
             Found(match, self._axes(match, bundle), further_rods(match, spots, look))
             for match in (matches(spots, self.phantom, look, self.rules) if spots else [])
@@ -159,8 +159,11 @@ def _vertebral_slices(indices: FloatArray, slice_count: int, slice_mm: float) ->
     return range(first, last + 1)
 
 
-def looked_at(image: NDArray[np.floating], pixel_mm: tuple[float, float], core_mm: float, radius_mm: float) -> Look:
-    """What lies at places of an image: the disc within `core_mm`, and the ring from 1.5 to 3.5 mm beyond the rod."""
+def looked_at(
+    image: NDArray[np.floating], pixel_mm: tuple[float, float], core_mm: float, section_mm: float, radius_mm: float
+) -> Look:
+    """What lies at places of an image: the disc within `core_mm`, what surely is of the rod, within `section_mm`, and
+    the ring from 1.5 to 3.5 mm beyond the rod."""
     rows, columns = image.shape
     reach_mm = radius_mm + 3.5
 
@@ -180,6 +183,12 @@ def looked_at(image: NDArray[np.floating], pixel_mm: tuple[float, float], core_m
         if core.size < 3 or around.size < 3:
             return None
         sd = float(core.std())
-        return Disc(float(core.mean()), sd, sd * (CORRELATED_PIXELS / core.size) ** 0.5, float(np.median(around)))
+        return Disc(
+            hu=float(core.mean()),
+            sd_hu=sd,
+            se_hu=sd * (CORRELATED_PIXELS / core.size) ** 0.5,
+            section_sd_hu=float(part[distance <= section_mm].std()),
+            around_hu=float(np.median(around)),
+        )
 
     return look
