@@ -29,7 +29,7 @@ demo: env  ## a synthetic cohort of 16 patients, from DICOM to the report
 	$(BIN)/python -m spongiosa.report.headline demo/results
 
 test: env lint  ## style, types and the test suite (long runs: make test-slow)
-	$(BIN)/python -m pytest -n $(CORES) --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder -m "not slow"
 
 test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM where root, slurm-wlm and munge are there
 	$(BIN)/python -m pytest -m slow
@@ -76,6 +76,8 @@ config: env  ## write config/config.yaml and its schema from the models
 lock:  ## resolve the lock anew (needs uv), and the conda file from it
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --upgrade -o envs/requirements.lock
+	uv pip compile pyproject.toml envs/totalsegmentator.in -c envs/requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o envs/totalsegmentator.lock
 	$(BIN)/python envs/write_conda.py
 
 clean:  ## remove the demo and all caches, but not the environment

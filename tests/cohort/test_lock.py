@@ -16,7 +16,7 @@ from pathlib import Path
 from spongiosa.cohort.lock import take
 lock = take(Path(sys.argv[1]))
 print("held", flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 
 

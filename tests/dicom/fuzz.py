@@ -29,6 +29,7 @@ from typing import Final
 import numpy as np
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
+from spongiosa.dicom.isolated import FRAME_SECONDS
 from spongiosa.outcome import Excluded
 from spongiosa.synthetic.dicom_writer import write_ct_series, write_enhanced_ct
 from spongiosa.volume import Geometry, Volume, write_volume
@@ -36,7 +37,8 @@ from spongiosa.volume import Geometry, Volume, write_volume
 from .mutations import mutate_bytes, mutate_file, mutate_folder
 from .trap_images import PATIENT, SERIES, Ingest, body_image
 
-MAXIMUM_SECONDS: Final = 60.0
+#: Longer than a decoder that never ends is waited for.
+MAXIMUM_SECONDS: Final = FRAME_SECONDS + 60.0
 MAXIMUM_MEMORY_MB: Final = 2000.0
 MEMORY_LIMIT_BYTES: Final = 6 * 2**30
 """Address space of the worker: more than any case needs, less than would hurt the machine."""

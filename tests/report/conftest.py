@@ -177,6 +177,9 @@ def provenance() -> Provenance:
 
 CHROMIUM = shutil.which("chromium")
 
+#: How long a tab may take for one step: only a page that never does it fails, and no busy machine.
+PATIENCE_MS = 180_000
+
 
 @dataclass
 class Opened:
@@ -194,7 +197,7 @@ def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE_MS)
         yield opened
         opened.close()
 
@@ -206,6 +209,7 @@ def open_page(browser: Any) -> Iterator[Any]:
 
     def opener(file: Path, **options: Any) -> Opened:
         opened = Opened(browser.new_page(**options))
+        opened.tab.set_default_timeout(PATIENCE_MS)
         tabs.append(opened.tab)
         opened.tab.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
         opened.tab.on("pageerror", lambda error: opened.complaints.append(str(error)))

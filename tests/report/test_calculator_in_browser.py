@@ -151,6 +151,7 @@ def test_the_keyboard_alone_reaches_a_risk(open_page, page: Path) -> None:
     tab = open_page(page).tab
     tab.locator(".skip").focus()
     tab.keyboard.press("Enter")
+    tab.wait_for_function("location.hash !== ''")
     tab.keyboard.press("Tab")
     tab.keyboard.type("70")
     tab.keyboard.press("Tab")

@@ -186,6 +186,7 @@ def test_a_table_is_copied_as_rows_of_a_spreadsheet(opened) -> None:
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = tab.locator("#levels [data-action=copy]")
     button.click()
+    tab.wait_for_function("document.querySelector('#status').textContent !== ''")
     text = tab.evaluate("navigator.clipboard.readText()")
     frame = pd.read_csv(io.StringIO(text), sep="\t", dtype=str)
     assert frame.columns[0] == "Level"
@@ -263,6 +264,7 @@ def test_the_skip_link_leads_past_the_contents(opened) -> None:
     tab, _ = opened
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
+    tab.wait_for_function("location.hash === '#content'")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.closest('main') !== null")
 
@@ -345,13 +347,14 @@ def test_the_contents_follow_the_reader_and_open_one_study_at_a_time(open_page, 
     assert not link.is_visible()
 
 
-def test_pointing_at_a_point_shows_its_numbers_at_once_and_leaves_no_trace(opened) -> None:
-    tab, complaints = opened
+def test_pointing_at_a_point_shows_its_numbers_at_once_and_leaves_no_trace(open_page, demo_page: Path) -> None:
+    """Without motion: a point that is still scrolling would no longer be where it was found."""
+    page = open_page(demo_page, reduced_motion="reduce")
+    tab, complaints = page.tab, page.complaints
     points = tab.locator("#hu_dxa_concordance-f1_scatter svg use:has(title)")
     said = points.first.locator("title").text_content()
     count = points.count()
     points.first.scroll_into_view_if_needed()
-    tab.wait_for_timeout(300)
     box = points.first.bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tip = tab.locator(".tip")

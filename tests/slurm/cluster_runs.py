@@ -35,7 +35,7 @@ def said(folder: Path) -> str:
     return (folder / "controller.log").read_text(encoding="utf-8")
 
 
-def running_job_of(slurm: Any, rule: str, controller: subprocess.Popen[bytes], seconds: float = 300) -> str | None:
+def running_job_of(slurm: Any, rule: str, controller: subprocess.Popen[bytes], seconds: float = 900) -> str | None:
     """The id of the first running job of a rule; None when the run ended before one was seen."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and controller.poll() is None:

@@ -115,7 +115,7 @@ class LocalSlurm:
 
     def stop(self) -> None:
         """Cancel what runs and end all daemons."""
-        subprocess.run(["scancel", "--user=root"], check=False, timeout=30)
+        subprocess.run(["scancel", "--user=root"], check=False, timeout=180)
         time.sleep(1.0)
         self.end_daemons(signal.SIGTERM)
 
@@ -160,7 +160,7 @@ class LocalSlurm:
         return _output("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
 
     @staticmethod
-    def _wait_for(is_so: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    def _wait_for(is_so: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
         end = time.monotonic() + seconds
         while not is_so():
             if time.monotonic() > end:
@@ -198,7 +198,9 @@ class LocalSlurm:
             "SelectTypeParameters": "CR_Core_Memory",
             "SlurmdParameters": "config_overrides",
             "ReturnToService": 2,
-            "SlurmdTimeout": 15,
+            # A node or controller that a busy machine keeps waiting is not lost.  [s]
+            "SlurmdTimeout": 60,
+            "MessageTimeout": 60,
             "KillWait": 5,
             "MinJobAge": 600,
             "MailProg": "/bin/true",
@@ -262,7 +264,7 @@ def _processes_of(node: str) -> list[int]:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
 

@@ -39,7 +39,7 @@ def test_what_is_not_installed_and_who_is_not_root_is_said(etc, monkeypatch):
 def test_daemons_that_a_killed_test_left_are_ended_and_nobody_else(etc, tmp_path):
     """The kernel knows a process by the name of its program: a copy of `sleep` stands for a daemon of SLURM."""
     slurmd = shutil.copy("/bin/sleep", tmp_path / "slurmd")
-    daemon, other = (subprocess.Popen([program, "60"]) for program in (slurmd, "sleep"))
+    daemon, other = (subprocess.Popen([program, "3600"]) for program in (slurmd, "sleep"))
     left = LocalSlurm(tmp_path / "left")
     left.folder.mkdir()
     (left.folder / "slurm.conf").write_text(f"ClusterName={CLUSTER_NAME}\n", encoding="utf-8")
@@ -48,7 +48,7 @@ def test_daemons_that_a_killed_test_left_are_ended_and_nobody_else(etc, tmp_path
     (etc / "slurm.conf").symlink_to(left.folder / "slurm.conf")
     assert missing() is None
     end_leftovers()
-    assert daemon.wait(timeout=10) != 0
+    assert daemon.wait(timeout=120) != 0
     assert other.poll() is None, "a process id that another program has got since"
     assert not (etc / "slurm.conf").is_symlink()
     other.kill()

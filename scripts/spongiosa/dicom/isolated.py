@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from spongiosa.dicom.decoder_process import REFUSED, REPLY, REQUEST
 from spongiosa.dicom.decoder_process import __name__ as decoder_module
 
-FRAME_SECONDS: Final = 30.0
+#: A frame takes milliseconds and the start of the process a second or two.  The limit is there for a decoder that never
+#: ends, and far off, so that no busy machine excludes a scan that a quiet one measures.
+FRAME_SECONDS: Final = 180.0
 
 
 class FrameRefused(Exception):
