@@ -1,3 +1,9 @@
+def environment_for_localisation():
+    """TotalSegmentator lives in an environment of its own, for those who use it."""
+    name = "totalsegmentator" if CONFIGURATION.localise.method == "totalsegmentator" else "core"
+    return f"../envs/{name}.yaml"
+
+
 rule localise_vertebrae:
     input:
         scans=results("units/{unit}/convert_scan.parquet"),
@@ -8,7 +14,7 @@ rule localise_vertebrae:
     benchmark:
         benchmarks("localise_vertebrae/{unit}.tsv")
     conda:
-        "../envs/core.yaml"
+        environment_for_localisation()
     threads: 1
     resources:
         mem_mb=memory_for("localise_vertebrae"),
