@@ -9,7 +9,8 @@ import numpy as np
 from spongiosa.anatomy.frame import FloatArray
 from spongiosa.anatomy.levels import FIRST_UNNUMBERED, Level
 from spongiosa.localise.evidence import PIVOT_MM
-from spongiosa.localise.numbering import BODY_AND_DISC_MM, Numbering, Segment
+from spongiosa.localise.facing_plates import LEAST_SLICE_MM, with_facing_plates
+from spongiosa.localise.numbering import BODY_AND_DISC_MM, DISC_RANGE_MM, Numbering, Segment
 from spongiosa.localise.plates import PLATE_REACH_MM
 from spongiosa.localise.posterior import Span
 from spongiosa.localise.straighten import ColumnCurve
@@ -52,7 +53,8 @@ def find_bodies(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known
     """Body surfaces of the chain, from cranial to caudal; labels by level, or 101, 102, ... when it is unknown.
 
     Sections unlike those of their neighbours are looked for again near these; then every whole vertebra is looked at
-    in the frame that its surface has: the column's own may be 20 degrees off at L5.
+    in the frame that its surface has: the column's own may be 20 degrees off at L5.  In thick slices the plates on
+    either side of a disc are fitted together in the end.
     """
     segments = [
         (place, segment)
@@ -81,7 +83,23 @@ def find_bodies(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known
         label = int(Level[segment.level]) if is_known else FIRST_UNNUMBERED + len(found)
         is_partial = segment.superior_mm is None or segment.inferior_mm is None
         found.append(FoundVertebra(segment, surface, label, is_partial))
-    return found
+    if float(np.linalg.norm(scan.geometry.steps_mm, axis=0).max()) < LEAST_SLICE_MM:
+        return found
+    return _with_plates_of_thick_slices(scan, found)
+
+
+def _with_plates_of_thick_slices(scan: Volume, found: list[FoundVertebra]) -> list[FoundVertebra]:
+    """The vertebrae with the plates at every disc fitted together."""
+    fitted = list(found)
+    for place in range(len(found) - 1):
+        upper, lower = fitted[place], fitted[place + 1]
+        if upper.segment.inferior_mm is None or lower.segment.superior_mm is None:
+            continue
+        if lower.segment.superior_mm - upper.segment.inferior_mm > DISC_RANGE_MM[1]:
+            continue
+        above, below = with_facing_plates(scan, upper.surface, lower.surface)
+        fitted[place], fitted[place + 1] = replace(upper, surface=above), replace(lower, surface=below)
+    return fitted
 
 
 def _unlike_neighbours(surfaces: dict[int, BodySurface], segments: tuple[Segment, ...]) -> dict[int, Ellipse]:
