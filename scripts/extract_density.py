@@ -13,7 +13,8 @@ from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.internal_calibration import InternalCalibrationSettings
 from spongiosa.config.quality import QualitySettings
 from spongiosa.density.examine import ScanSettings, examined
-from spongiosa.density.measure import measure_regions
+from spongiosa.density.measure import measure_regions, measure_tissues
+from spongiosa.outcome import Excluded, Reason
 from spongiosa.regions.catalogue import RegionSet
 from spongiosa.volume import read_volume
 
@@ -25,6 +26,10 @@ class Settings(NamedTuple):
 
 
 def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
+    if scan.modality != "ct":
+        raise Excluded(
+            Reason.MODULE_ABSENT, "An MR has no HU: its signal is not measured yet, and it is not examined as a CT."
+        )
     spine = SpineDescription.read(scan.product("desc-vertebrae_dseg", ".json"))
     acquisition = json.loads(scan.product(scan.modality, ".json").read_text(encoding="utf-8"))
     volume = read_volume(scan.ct)
@@ -32,14 +37,9 @@ def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
     found = examined(volume, *labels, spine, acquisition, scan.row, settings.scan)
     outputs.write_json("desc-calibration", found.record)
     found.refuse()
-    rows = measure_regions(
-        volume,
-        RegionSet.read(scan.product("desc-regions_weights", ".npz")),
-        spine,
-        acquisition,
-        found.findings,
-        settings.extract,
-    )
+    of_scan = (spine, acquisition, found.findings, settings.extract)
+    regions = RegionSet.read(scan.product("desc-regions_weights", ".npz"))
+    rows = measure_regions(volume, regions, *of_scan) + measure_tissues(volume, found.tissues, *of_scan)
     identity = {"version": __version__, "config_hash": settings.config_hash}
     outputs.write_rows("desc-measurements", [row | identity for row in rows])
 

@@ -115,6 +115,15 @@ def test_every_scan_is_there_once_and_in_the_order_of_patients(units):
     assert cohort.measurements["patient_id"].tolist() == ["P1", "P1", "P2", "P2"]
 
 
+def test_a_tissue_that_is_not_in_view_is_a_row_and_no_exclusion(units):
+    path = units.measurements[1]
+    air = measurement("P1", None, "air", status="excluded", reason="tissues_not_found", hu=None)
+    write_table(path, pd.DataFrame([*pd.read_parquet(path).to_dict("records"), air]))
+    cohort = aggregate_cohort(units, [override("P1", "exclude_level", level="L1")])
+    assert cohort.measurements.loc[cohort.measurements["level"].isna(), "region"].tolist() == ["air"]
+    assert cohort.exclusions["reason"].tolist() == ["review_excluded", "level_truncated", "no_dicom"]
+
+
 def test_a_scan_that_failed_in_a_side_branch_has_failed(units):
     """The picture is drawn from the masks, so its stage does not see that the measurement failed."""
     path = units.stages[1][0]

@@ -35,6 +35,15 @@ def test_a_duplicate_scan_is_named_with_both_rows(tmp_path):
     assert "manifest, row 4, column 'patient_id': the scan P1, preop, ct stands in row 2 already" in message
 
 
+def test_an_unknown_phantom_is_named_with_its_row_and_the_known_ones_where_phantoms_calibrate(tmp_path):
+    settings = written(tmp_path, "patient_id\tpath\tphantom\nP1\ta\tqrm_bdc_3\nP2\tb\tqrm\nP3\tc\t\n")
+    with pytest.raises(InputFaults) as fault:
+        read_cohort(settings, ["qrm_bdc_6", "qrm_bdc_3"])
+    assert "manifest, row 3, column 'phantom': 'qrm' is not one of qrm_bdc_3, qrm_bdc_6." in str(fault.value)
+    assert "1 fault" in str(fault.value)
+    assert [row.phantom for row in read_cohort(settings)] == ["qrm_bdc_3", "qrm", None]
+
+
 def test_all_faults_are_listed_together(tmp_path):
     message = faults_of(written(tmp_path, "patient_id\tmodality\tpath\nP-1\tct\ta\nP2\txray\tb\nP3\tct\t\n"))
     assert "3 faults" in message

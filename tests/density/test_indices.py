@@ -85,6 +85,21 @@ def test_left_and_right_are_averaged_before_levels():
     assert indices(measured).loc["P1", "l5_pedicle_vbmd_mg_cm3"] == pytest.approx(120.0)
 
 
+def test_a_calibration_that_was_refused_gives_its_own_reason_for_vbmd_and_referenced_hu():
+    values = twelve_slices({"L1": 100.0, "L2": 100.0}) | {("L1", "body_central"): 90.0, ("L2", "body_central"): 90.0}
+    refused = [row | {"calibration_reason": "phantom_incomplete"} for row in rows("P1", values)]
+    patient = indices(refused).loc["P1"]
+    assert patient["vbmd_l1_l2_mg_cm3_reason"] == "phantom_incomplete"
+    assert patient["l1_hu_referenced_reason"] == "phantom_incomplete"
+    assert patient["l5_body_vbmd_mg_cm3_reason"] == "not_measured", "no L5, whatever the calibration"
+
+
+def test_one_calibrated_level_of_two_is_too_few_and_not_uncalibrated():
+    measured = rows("P1", {("L1", "body_central"): 90.0}, "vbmd_mean_mg_cm3")
+    patient = indices([row | {"hu_mean": 120.0, "calibration_reason": None} for row in measured]).loc["P1"]
+    assert patient["vbmd_l1_l2_mg_cm3_reason"] == "too_few_levels"
+
+
 def test_hu_without_calibration_says_so_for_vbmd():
     patient = indices(rows("P1", {("L1", "body_central"): 90.0, ("L2", "body_central"): 95.0})).loc["P1"]
     assert patient["vbmd_l1_l2_mg_cm3_reason"] == "not_calibrated"

@@ -9,10 +9,11 @@ from spongiosa.anatomy.frame import SpineDescription, Vertebra
 from spongiosa.config.contrast import ContrastSettings
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.density.line import CalibrationOutcome, DensityLine, ReferencedScale
-from spongiosa.density.measure import COLUMNS, ScanFindings, measure_regions
+from spongiosa.density.measure import BONE_COLUMNS, COLUMNS, ScanFindings, measure_regions, measure_tissues
 from spongiosa.outcome import Reason
 from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.regions.region import Region, RegionSet
+from spongiosa.regions.tissue_samples import TissueRegion, sample_tissue
 from spongiosa.volume import Geometry, Volume
 
 GRID = Geometry((10, 10, 10), (0.5, 0.5, 2.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -52,6 +53,23 @@ def test_a_measured_row_says_what_was_measured_and_how_it_was_made(volume):
     assert (row["status"], row["reason"], row["side"], row["variant"]) == ("ok", None, "none", "default")
     assert (row["kvp"], row["localiser"], row["localiser_confidence"]) == (120.0, "labels", 0.8)
     assert row["flags"] == ["sclerosis"]
+
+
+def test_a_tissue_is_a_row_of_no_level_and_has_hu_but_no_mineral(volume):
+    line = DensityLine(0.8, 2.0, "K2HPO4", "phantom", 0.999)
+    weights = weights_of(400)
+    tissues = [
+        TissueRegion("fat", weights, sample_tissue(volume.voxels.reshape(-1)[:400])),
+        TissueRegion("air", reason=Reason.TISSUES_NOT_FOUND, detail="No free air."),
+    ]
+    findings = ScanFindings(CalibrationOutcome(line), flags=("quality_noise_sd_hu",))
+    fat, air = measure_tissues(volume, tissues, SPINE, ACQUISITION, findings, ExtractSettings())
+    assert tuple(fat) == tuple(air) == COLUMNS
+    assert (fat["region"], fat["level"], fat["side"], fat["status"]) == ("fat", None, "none", "ok")
+    assert fat["hu_mean"] == pytest.approx(volume.voxels.reshape(-1)[:400].mean())
+    assert (fat["calibration_method"], fat["flags"]) == ("phantom", ["quality_noise_sd_hu"])
+    assert {fat[name] for name in BONE_COLUMNS} == {None}
+    assert (air["status"], air["reason"], air["hu_mean"]) == ("excluded", "tissues_not_found", None)
 
 
 def test_without_a_calibration_there_is_no_density(volume):

@@ -9,6 +9,9 @@ from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, Vertebral
 from spongiosa.config.calibration import PhantomDetectionSettings
 from spongiosa.config.phantoms import PRESETS, PhantomSettings
 from spongiosa.density.phantom import phantom_calibration
+from spongiosa.density.phantom_layout import matches
+from spongiosa.density.phantom_rings import round_spots
+from spongiosa.density.phantom_search import looked_at
 from spongiosa.outcome import Reason
 from spongiosa.volume import Geometry, Volume
 
@@ -99,6 +102,32 @@ def test_a_rod_as_dark_as_its_plastic_is_found_by_the_layout():
     outcome = calibration(scan_of(phantom, Lying(turn_deg=5.0)), phantom)
     assert outcome.line is not None, outcome.detail
     assert outcome.line.density_mg_cm3(0.0) == pytest.approx(0.0, abs=1.0)
+
+
+@pytest.mark.parametrize("turn_deg", range(0, 30, 5))
+def test_an_unseen_rod_lies_with_its_whole_section_in_the_plastic(turn_deg):
+    """The core alone would fit at places whose rim lies in the air beside, which darkens what is measured there.
+
+    The plastic reaches 17 mm to either side of the rods, and 9.35 mm of a rod of 22 mm surely are the rod; 1 mm: the
+    edge of the plastic lies anywhere in a pixel of 1.2 mm.
+    """
+    phantom = PRESETS["siemens_osteo"]
+    image = scan_of(phantom, Lying(turn_deg=turn_deg)).voxels.mean(axis=0)
+    spots = round_spots(image, SPACING_MM[1::-1], (9.9, 11.0, 12.1), 0.9, 2.5, 60)
+    found = matches(spots, phantom, looked_at(image, SPACING_MM[1::-1], 6.35, 9.35, 11.0), RULES)
+    assert found
+    angle = np.radians(turn_deg)
+    across = np.array([-np.sin(angle), np.cos(angle)])
+    off = [abs((match.places_mm[~match.is_seen] - Lying().middle_mm) @ across) for match in found]
+    assert max(float(each.max(initial=0.0)) for each in off) < 17.0 - 9.35 + 1.0
+
+
+def test_a_phantom_with_the_distances_of_another_is_refused_by_its_name():
+    phantom = PRESETS["image_analysis_3"]
+    outcome = calibration(scan_of(phantom, Lying(), spacing=1.05), PRESETS["qrm_bdc_3"])
+    assert outcome.reason is Reason.PHANTOM_MISMATCH
+    assert "image_analysis_3" in outcome.detail
+    assert [rod["name"] for rod in outcome.report["rods"]] == ["1", "2", "3"]
 
 
 def test_the_spacing_of_a_preset_may_be_wrong_by_a_quarter_and_that_of_a_certificate_may_not():

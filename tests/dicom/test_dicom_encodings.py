@@ -54,6 +54,7 @@ def test_an_oblique_or_decubitus_patient_keeps_voxels_and_places(angles: tuple[f
     write_ct_series(image, tmp_path, PATIENT, SERIES)
     scan = Ingest()(tmp_path)
     assert scan.acquisition["flags"] == []
+    assert scan.acquisition["table_height_mm"] == 150.0
     assert_same_voxels(scan, image)
 
 
@@ -64,6 +65,7 @@ def test_an_enhanced_object_equals_its_slices(transfer_syntax, tmp_path: Path):
     scan = Ingest()(tmp_path)
     assert_same_voxels(scan, body_image())
     assert scan.acquisition["kernel"] == SERIES.kernel and scan.acquisition["kvp"] == SERIES.kvp
+    assert scan.acquisition["table_height_mm"] == 150.0
 
 
 @pytest.mark.skipif(shutil.which("ojph_compress") is None, reason="needs the encoder of OpenJPH (openjph-tools)")

@@ -167,7 +167,8 @@ def _exclusions(scans: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame
     parts = [of_scans]
     if not measurements.empty:
         kept = measurements.merge(scans.loc[scans["status"] == Status.OK, SCAN])
-        lost = kept[kept["status"] != Status.OK]
+        # a reference tissue that is not in view, which belongs to no level, is no loss of the scan
+        lost = kept[(kept["status"] != Status.OK) & kept["level"].notna()]
         grouped = lost.groupby([*SCAN, "level", "reason"], dropna=False)["region"]
         levels = grouped.agg(lambda regions: ", ".join(sorted(set(regions)))).reset_index()
         levels["detail"] = [

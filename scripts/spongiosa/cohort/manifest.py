@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -55,16 +56,17 @@ class ScanRow:
         return (self.patient_id, self.session, self.modality)
 
 
-def read_cohort(settings: CohortSettings) -> list[ScanRow]:
+def read_cohort(settings: CohortSettings, phantoms: Collection[str] | None = None) -> list[ScanRow]:
     """All scans, sorted by patient, session and modality.
 
+    `phantoms` are the names that the column `phantom` may hold; None where no scan is calibrated by one.
     Raises `InputFaults` with every fault of the manifest.  Whether the images exist is not asked here: a missing image
     is a result of the first stage and not a reason to refuse the cohort.  Merged sites have no scans of their own.
     """
     if settings.sites:
         return []
     if settings.manifest is not None:
-        rows = _rows_of_manifest(Path(settings.manifest))
+        rows = _rows_of_manifest(Path(settings.manifest), phantoms)
     else:
         rows = _rows_of_dicom_root(Path(str(settings.dicom_root)))
     if settings.pseudonymise is not None:
@@ -88,7 +90,7 @@ def _rows_of_dicom_root(root: Path) -> list[ScanRow]:
     return [ScanRow(folder.name, "preop", "ct", str(folder)) for folder in folders]
 
 
-def _rows_of_manifest(path: Path) -> list[ScanRow]:
+def _rows_of_manifest(path: Path, phantoms: Collection[str] | None) -> list[ScanRow]:
     table = read_user_table(path, "manifest")
     faults = _column_faults(table)
     if not faults and table.empty:
@@ -99,7 +101,7 @@ def _rows_of_manifest(path: Path) -> list[ScanRow]:
     first_row_of: dict[tuple[str, str, str], int] = {}
     for number, record in enumerate(table.to_dict("records"), start=FIRST_ROW):
         cells = {str(column): str(value) for column, value in record.items()}
-        row_faults = _row_faults(number, cells)
+        row_faults = _row_faults(number, cells, phantoms)
         if row_faults:
             faults += row_faults
             continue
@@ -132,7 +134,7 @@ def _column_faults(table: pd.DataFrame) -> list[Fault]:
     return faults
 
 
-def _row_faults(number: int, cells: dict[str, str]) -> list[Fault]:
+def _row_faults(number: int, cells: dict[str, str], phantoms: Collection[str] | None) -> list[Fault]:
     faults = []
 
     def fault(column: str, sentence: str) -> None:
@@ -153,6 +155,8 @@ def _row_faults(number: int, cells: dict[str, str]) -> list[Fault]:
         fault("label_scheme", "a row with labels needs a label_scheme.")
     if cells.get("acquired", "") and not _is_day(cells["acquired"]):
         fault("acquired", f"'{cells['acquired']}' is not a day such as 2025-03-31.")
+    if phantoms is not None and cells.get("phantom", "") not in ("", *phantoms):
+        fault("phantom", f"'{cells['phantom']}' is not one of {', '.join(sorted(phantoms))}.")
     if cells.get("body_labels", "") and not cells.get("labels", ""):
         fault("body_labels", "body_labels are numbered from labels, which are missing in this row.")
     return faults

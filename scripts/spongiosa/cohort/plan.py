@@ -138,7 +138,7 @@ def plan_cohort(configuration: Configuration) -> CohortPlan:
     output_dir = Path(configuration.output_dir)
     if withdrawn_path(output_dir).is_file():
         refuse_withdrawn(configuration, ready_keys(configuration.cohort, output_dir))
-    rows = read_cohort(configuration.cohort)
+    rows = read_cohort(configuration.cohort, configuration.calibration.phantoms_in_use)
     patients = {row.patient_id for row in rows}
     unit_of = with_new_patients(read_units(units_path(output_dir)), patients, configuration.cohort.patients_per_job)
     return CohortPlan(

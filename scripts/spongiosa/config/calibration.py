@@ -167,6 +167,11 @@ class CalibrationSettings(Section):
     def known_phantoms(self) -> list[str]:
         return sorted(self.phantoms_by_name)
 
+    @property
+    def phantoms_in_use(self) -> list[str] | None:
+        """Names that a scan may give its phantom; None where no scan is calibrated by one."""
+        return self.known_phantoms if self.method in ("phantom", "auto") else None
+
     @model_validator(mode="after")
     def _known_phantom(self) -> CalibrationSettings:
         if self.phantom is not None and self.phantom_named(self.phantom) is None:

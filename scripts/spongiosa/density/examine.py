@@ -17,6 +17,7 @@ from spongiosa.density.contrast import ContrastPhase, contrast_phase
 from spongiosa.density.line import CalibrationOutcome
 from spongiosa.density.measure import ScanFindings
 from spongiosa.density.quality import ScanQuality, scan_quality
+from spongiosa.regions.tissue_samples import TissueRegion
 from spongiosa.regions.tissues import find_tissues
 from spongiosa.volume import Volume
 
@@ -38,6 +39,7 @@ class ScanSettings:
 class ScanExamination:
     """What was found, what the rows of the scan take from it, and `record`, all of it as JSON can hold it."""
 
+    tissues: tuple[TissueRegion, ...]
     findings: ScanFindings
     quality: ScanQuality
     record: Mapping[str, Any]
@@ -90,7 +92,7 @@ def examined(
             for name, region in tissues.regions.items()
         },
     }
-    return ScanExamination(findings, quality, record)
+    return ScanExamination(tuple(tissues.regions.values()), findings, quality, record)
 
 
 def _of_calibration(outcome: CalibrationOutcome) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class CohortMeasurements:
         )
         table = table[table["patient"] >= 0]
         self.patients = patients
+        #: Why the patient's scan has no density line, by patient; missing where it has one, or where nothing says.
+        self.calibration_reason = _first_of_patient(valid, "calibration_reason", patients)
         #: Mean over sides, by patient, level and region; NaN where nothing was measured.
         self._by_region = table.groupby(["patient", "level", "region"], observed=True)[list(QUANTITIES)].mean()
         self._by_region = self._by_region.reset_index()
@@ -117,6 +119,14 @@ class CohortMeasurements:
                 "reason": pd.Series(too_few, index=self._numbers, dtype=object).where(~is_enough, None),
             }
         )
+
+
+def _first_of_patient(rows: pd.DataFrame, column: str, patients: pd.Index) -> pd.Series[str]:
+    """The first text of a column that each of `patients` has, numbered as they are; null where there is none."""
+    if column not in rows:
+        return pd.Series(None, index=pd.RangeIndex(len(patients)), dtype=object)
+    known = rows[["patient_id", column]].dropna().drop_duplicates("patient_id").set_index("patient_id")[column]
+    return known.astype(object).reindex(patients).reset_index(drop=True)
 
 
 def _enough_slices(slices: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -227,12 +237,14 @@ def _at_ratio_level(quantity: str) -> IndexFunction:
 
 
 def _vbmd(levels: tuple[str, ...], region: str, minimum_levels: int) -> IndexFunction:
-    """Mean vBMD of a region; where HU are there and vBMD is not, the reason is the missing calibration."""
+    """Mean vBMD of a region; where HU are there and vBMD is not, the reason is that of the missing calibration."""
 
     def compute(measured: CohortMeasurements, _settings: AggregateSettings) -> pd.DataFrame:
         index = measured.region_mean(levels, region, "vbmd_mean_mg_cm3", minimum_levels)
         has_hu = measured.region_mean(levels, region, "hu_mean", 1)["value"].notna()
-        index.loc[index["value"].isna() & has_hu, "reason"] = str(Reason.NOT_CALIBRATED)
+        is_without_line = (index["levels_used"] == 0) & has_hu
+        reason = measured.calibration_reason.fillna(str(Reason.NOT_CALIBRATED))
+        index.loc[is_without_line, "reason"] = reason[is_without_line]
         return index
 
     return compute
@@ -254,12 +266,14 @@ def _of_shape_at(region: str, level: str) -> IndexFunction:
 
 
 def _referenced(raw: IndexFunction, referenced: IndexFunction) -> IndexFunction:
-    """Phantom-referenced HU; where raw HU are there and these are not, the reason is the missing nominal rod HU."""
+    """Phantom-referenced HU; where raw HU are there and these are not, the phantom was refused, or it has no nominal
+    HU."""
 
     def compute(measured: CohortMeasurements, settings: AggregateSettings) -> pd.DataFrame:
         index = referenced(measured, settings)
-        has_raw = raw(measured, settings)["value"].notna()
-        index.loc[index["value"].isna() & has_raw, "reason"] = str(Reason.NO_NOMINAL_ROD_HU)
+        is_without_scale = index["value"].isna() & raw(measured, settings)["value"].notna()
+        refused = measured.calibration_reason.replace(str(Reason.NOT_CALIBRATED), None)
+        index.loc[is_without_scale, "reason"] = refused.fillna(str(Reason.NO_NOMINAL_ROD_HU))[is_without_scale]
         return index
 
     return compute

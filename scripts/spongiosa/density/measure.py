@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from spongiosa.density.line import NOT_CALIBRATED, CalibrationOutcome
 from spongiosa.outcome import Reason, Status
 from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.regions.region import Region, RegionSet
+from spongiosa.regions.tissue_samples import TissueRegion
 from spongiosa.volume import Volume
 
 #: Columns of a row, in order; the runner adds who and which version (patient_id ... config_hash).
@@ -34,6 +36,9 @@ COLUMNS = (
 
 #: The flag that has a reason of its own.
 METAL_FLAG = "metal"
+
+#: Columns that only bone of a vertebra has.
+BONE_COLUMNS = ("level", "hu_contrast_adjusted_mean", "vbmd_mean_mg_cm3", "vbmd_sd_mg_cm3", "vbmd_material")
 
 #: Columns that every row of a scan takes from its acquisition.
 ACQUISITION_COLUMNS = (
@@ -71,16 +76,45 @@ def measure_regions(
         raise ValueError("the regions must lie on the grid of the scan")
     hu = np.ascontiguousarray(volume.voxels).reshape(-1)
     by_level = {vertebra.level: vertebra for vertebra in spine.vertebrae}
-    shared = {
+    shared = _shared_columns(spine, acquisition, findings)
+    return [
+        _row(region, hu, by_level.get(region.level), shared, findings, volume.geometry.voxel_volume_mm3, extract)
+        for region in regions
+    ]
+
+
+def measure_tissues(
+    volume: Volume,
+    tissues: Iterable[TissueRegion],
+    spine: SpineDescription,
+    acquisition: dict[str, Any],
+    findings: ScanFindings,
+    extract: ExtractSettings,
+) -> list[dict[str, Any]]:
+    """One row per reference tissue of a scan in HU, with the columns of `measure_regions`; they belong to no level.
+
+    A tissue has no mineral, so that it has no vBMD whatever the calibration, and no offset for contrast in bone.
+    """
+    hu = np.ascontiguousarray(volume.voxels).reshape(-1)
+    shared = _shared_columns(spine, acquisition, findings)
+    not_of_a_tissue: dict[str, Any] = dict.fromkeys(BONE_COLUMNS)
+    return [
+        _row(tissue.as_region(), hu, None, shared, findings, volume.geometry.voxel_volume_mm3, extract)
+        | not_of_a_tissue
+        for tissue in tissues
+    ]
+
+
+def _shared_columns(
+    spine: SpineDescription, acquisition: dict[str, Any], findings: ScanFindings
+) -> dict[str, float | str | None]:
+    """What all rows of a scan have in common."""
+    return {
         **{name: acquisition.get(name) for name in ACQUISITION_COLUMNS},
         **_calibration_columns(findings.calibration),
         "contrast_phase": findings.phase,
         "localiser": spine.method,
     }
-    return [
-        _row(region, hu, by_level.get(region.level), shared, findings, volume.geometry.voxel_volume_mm3, extract)
-        for region in regions
-    ]
 
 
 def _row(

@@ -17,6 +17,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "PixelValueTransformationSequence": ("RescaleIntercept", "RescaleSlope", "RescaleType"),
     "CTReconstructionSequence": ("ConvolutionKernel", "ReconstructionDiameter"),
     "CTXRayDetailsSequence": ("KVP",),
+    "CTAcquisitionDetailsSequence": ("TableHeight",),
     "CTImageFrameTypeSequence": ("FrameType",),
     "MRImageFrameTypeSequence": ("FrameType",),
     "MREchoSequence": ("EffectiveEchoTime",),

@@ -144,6 +144,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "tube_current_ma": ("XRayTubeCurrent", _bounded(0, 5000)),
     "exposure_mas": ("Exposure", _bounded(0, 100_000)),
     "reconstruction_diameter_mm": ("ReconstructionDiameter", _bounded(0, 2000)),
+    "table_height_mm": ("TableHeight", _bounded(-2000, 2000)),
     "stated_gantry_tilt_degrees": ("GantryDetectorTilt", _bounded(-90, 90)),
     "manufacturer": ("Manufacturer", known_manufacturer),
     "body_part": ("BodyPartExamined", known_body_part),
