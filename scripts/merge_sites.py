@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from spongiosa.cohort.logs import open_log
-from spongiosa.cohort.sites import check_sites, merge_tables, read_sites, tables_of
+from spongiosa.cohort.sites import check_sites, merge_tables, overview, read_sites, tables_of
 from spongiosa.provenance import write_table
 
 if "snakemake" in globals():
@@ -18,12 +18,5 @@ if "snakemake" in globals():
     patients = pd.read_parquet(outputs.patients)
     patients.to_csv(outputs.patients_csv, index=False, lineterminator="\n")
     scans = pd.read_parquet(outputs.scans, columns=["site", "patient_id", "status"])
-    overview = scans.groupby("site")["patient_id"].agg(patients="nunique", scans="size")
-    statuses = pd.crosstab(scans["site"], scans["status"]).reindex(columns=["ok", "excluded", "failed"], fill_value=0)
-    made_by = pd.DataFrame(
-        [(site.name, site.run["versions"]["spongiosa"], site.run["config_hash"]) for site in sites],
-        columns=["site", "version", "config_hash"],
-    )
-    overview = made_by.merge(overview.join(statuses).reset_index(), on="site", how="left")
-    write_table(Path(outputs.sites), overview)
+    write_table(Path(outputs.sites), overview(sites, scans))
     log.info("%d sites, %d patients, %d measurements", len(sites), rows["patients"], rows["measurements"])

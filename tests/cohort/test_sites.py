@@ -14,6 +14,7 @@ from spongiosa.cohort.sites import (
     differences,
     merge_tables,
     merged_hash,
+    overview,
     read_sites,
     tables_of,
 )
@@ -117,6 +118,21 @@ def test_sites_with_one_configuration_keep_its_hash(two, tmp_path):
     mixed = [two[0], *read_sites({"C": write_site(tmp_path / "C", ["P9"], other)})]
     assert merged_hash(mixed) not in {RUN["config_hash"], other["config_hash"]}
     assert merged_hash(mixed) == merged_hash(mixed[::-1])
+
+
+def test_the_overview_counts_patients_and_scans_by_outcome_per_site(two):
+    """A site of which nobody was merged is listed all the same, without counts."""
+    scans = pd.DataFrame(
+        {
+            "site": ["A", "A", "A"],
+            "patient_id": ["P1", "P1", "P2"],
+            "status": ["ok", "excluded", "ok"],
+        }
+    )
+    rows = overview(two, scans).set_index("site")
+    assert rows.loc["A", ["version", "config_hash"]].tolist() == ["0.1.0", "b" * 16]
+    assert rows.loc["A", ["patients", "scans", "ok", "excluded", "failed"]].tolist() == [2, 3, 2, 1, 0]
+    assert rows.loc["B", ["patients", "scans", "ok"]].isna().all()
 
 
 def test_a_table_that_only_one_site_has_is_left_out(two):

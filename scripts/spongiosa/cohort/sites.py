@@ -22,6 +22,7 @@ from spongiosa.cohort.handover import COLUMNS_OF_STAGE
 from spongiosa.provenance import digest, written_whole
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 #: The tables that every site has.
@@ -161,6 +162,22 @@ def merge_tables(sites: Sequence[Site], outputs: Mapping[str, Path], ids: str) -
                     writer.write_table(batch)
                     rows[name] += batch.num_rows
     return rows
+
+
+def overview(sites: Sequence[Site], scans: pd.DataFrame) -> pd.DataFrame:
+    """One row per site: name, version and configuration hash of its run, its patients, and its scans by outcome.
+
+    `scans` is the merged table of scans, of which site, patient_id and status are read.
+    """
+    import pandas as pd
+
+    made_by = pd.DataFrame(
+        [(site.name, site.run["versions"]["spongiosa"], site.run["config_hash"]) for site in sites],
+        columns=["site", "version", "config_hash"],
+    )
+    counts = scans.groupby("site")["patient_id"].agg(patients="nunique", scans="size")
+    statuses = pd.crosstab(scans["site"], scans["status"]).reindex(columns=["ok", "excluded", "failed"], fill_value=0)
+    return made_by.merge(counts.join(statuses).reset_index(), on="site", how="left")
 
 
 def _merged_schema(sites: Sequence[Site], name: str) -> pa.Schema:
