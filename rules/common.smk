@@ -35,6 +35,7 @@ MEMORY_MB = {
     "merge_sites": 2000,
     "fit_study": 1500,
     "analyse_study": 1500,
+    "draw_panels": 2000,
     "render_report": 2000,
 }
 

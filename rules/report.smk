@@ -1,4 +1,4 @@
-from spongiosa.studies.needs import NEEDS
+from spongiosa.studies.needs import NEEDS, PICTURES
 
 
 wildcard_constraints:
@@ -13,7 +13,12 @@ def study_tables(names):
 
 def study_settings(study, ignored=()):
     """The settings of a study without those that a fit does not read."""
-    return {key: value for key, value in section(f"studies.{study}")[study].items() if key not in ignored}
+    return {key: value for key, value in section(f"studies.{study}")[study].items() if key not in (*ignored, PICTURES)}
+
+
+def picture_settings(study):
+    """Whose pictures a study shows; None where it has none."""
+    return section(f"studies.{study}")[study].get(PICTURES)
 
 
 def chosen_thresholds(names):
@@ -102,6 +107,34 @@ rule analyse_study:
         "../scripts/analyse_study.py"
 
 
+# The regions of a study on the scan of one patient, after the scans lie as they are kept.
+rule draw_panels:
+    input:
+        unpack(lambda wildcards: study_tables([name for name in NEEDS[wildcards.study].tables if name == "screws"])),
+        patients=results("cohort/patients.parquet"),
+        scans=results("cohort/scans.parquet"),
+        kept=trimmed_units(),
+    output:
+        pictures=results("studies/{study}/pictures/pictures.json"),
+    log:
+        logs("draw_panels/{study}.log"),
+    benchmark:
+        benchmarks("draw_panels/{study}.tsv")
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for("draw_panels"),
+    params:
+        settings=lambda wildcards: picture_settings(wildcards.study),
+        session=CONFIGURATION.aggregate.session,
+        code=code_hash("draw_panels"),
+    message:
+        "Drawing the pictures of the study {wildcards.study}"
+    script:
+        "../scripts/draw_panels.py"
+
+
 rule render_report:
     input:
         scans=results("cohort/scans.parquet"),
@@ -111,6 +144,7 @@ rule render_report:
         patients=results("cohort/patients.parquet"),
         exclusions=results("cohort/exclusions.parquet"),
         studies=[results(f"studies/{study}/audit.json") for study in STUDIES],
+        pictures=[results(f"studies/{study}/pictures/pictures.json") for study in STUDIES if picture_settings(study)],
     output:
         page=results("report/index.html"),
     log:

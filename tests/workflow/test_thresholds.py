@@ -29,6 +29,7 @@ PATIENTS = 300
 STAGES = set(COLUMNS_OF_STAGE)
 REPORT = {"render_report", "record_run", "confirm_cohort"}
 STUDIES = tuple(StudiesSettings.model_fields)
+PICTURED = {"roi_comparison", "screw_loosening_qct", "screw_loosening_nomogram", "new_fracture_3d_hu"}
 
 
 def cohort() -> pd.DataFrame:
@@ -105,6 +106,8 @@ class TableProject:
             "studies": {name: {"enabled": True, "bootstrap_draws": 200} for name in STUDIES},
         }
         self.study["studies"]["screw_loosening_nomogram"]["validation_draws"] = 10
+        for name in PICTURED:
+            self.study["studies"][name]["pictures"] = {"illustrate": False}
         readings(people).to_csv(folder / "readers.csv", index=False)
         screws(people).to_csv(folder / "screws.csv", index=False)
         self.write()
@@ -152,6 +155,7 @@ def project(tmp_path_factory, run_here) -> TableProject:
     assert run.exit_status == 0, run.output
     assert not STAGES & set(run.jobs), "there is no image to compute from"
     assert set(run.jobs["analyse_study"]) == set(STUDIES)
+    assert set(run.jobs["draw_panels"]) == PICTURED
     return made
 
 
@@ -202,6 +206,24 @@ def test_a_changed_vbmd_threshold_tabulates_the_screening_summary_alone(project:
     assert run.jobs["analyse_study"] == ["screening"]
     assert set(run.jobs) - REPORT == {"analyse_study"}
     assert project.fits() == fits
+
+
+def test_changed_pictures_of_a_study_are_drawn_anew_and_nothing_is_analysed(project: TableProject) -> None:
+    """Whose scan is shown changes no number; before, the densitometry alone could be drawn, as there is no image."""
+    path = project.results / "studies" / "screw_loosening_qct" / "pictures" / "pictures.json"
+    before = json.loads(path.read_text(encoding="utf-8"))
+    assert [figure["key"] for figure in before["figures"]] == ["p1_dxa"]
+    assert all(item["reason"] for item in before["omitted"]) and len(before["omitted"]) == 2
+    project.study["studies"]["screw_loosening_qct"]["pictures"] = {"patient": "none"}
+    project.write()
+    run, _ = project.run()
+    assert run.exit_status == 0, run.output
+    assert set(run.jobs) - REPORT == {"draw_panels"}
+    assert run.jobs["draw_panels"] == ["screw_loosening_qct"]
+    assert json.loads(path.read_text(encoding="utf-8"))["figures"] == []
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    page = (project.results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Not drawn: Picture 1. Densitometry" in page
 
 
 def test_the_thresholds_of_the_configuration_reach_every_study_that_names_them() -> None:

@@ -27,6 +27,30 @@ class StudySettings(Section):
     )
 
 
+class PicturesSettings(Section):
+    """Pictures of the study's regions on a scan."""
+
+    patient: str = Field(
+        "auto",
+        pattern=r"^[A-Za-z0-9]+$",
+        description="Whose scan is shown. `auto`: the patient nearest to the median of the study's main value, of "
+        "those without remarks; or the id of a patient as the outputs name them; `none` for no pictures.",
+    )
+    illustrate: bool = Field(
+        True,
+        description="Where the cohort has no such image (MR, CT at follow-up, tables alone), draw a synthetic patient, "
+        "named as such; false leaves the picture out, with its reason.",
+    )
+
+
+class PicturedStudySettings(StudySettings):
+    """What a study with pictures of its regions has."""
+
+    pictures: PicturesSettings = Field(
+        default_factory=PicturesSettings, description="Pictures of the study's regions on a scan."
+    )
+
+
 class HuDxaConcordanceSettings(StudySettings):
     """Concordance of HU and DXA."""
 
@@ -102,7 +126,7 @@ class ScreeningSettings(StudySettings):
         return self
 
 
-class RoiComparisonSettings(StudySettings):
+class RoiComparisonSettings(PicturedStudySettings):
     """Five shapes of the region of interest against the DXA class."""
 
     enabled: bool = Field(False, description="Make this study (needs T-scores and the shape regions).")
@@ -134,7 +158,7 @@ class RoiComparisonSettings(StudySettings):
         return self
 
 
-class NewFractureSettings(StudySettings):
+class NewFractureSettings(PicturedStudySettings):
     """3D-HU and three-slice HU against new vertebral fractures."""
 
     enabled: bool = Field(False, description="Make this study (needs the column `new_fracture`).")
@@ -156,7 +180,7 @@ class NewFractureSettings(StudySettings):
     )
 
 
-class ScrewLooseningQctSettings(StudySettings):
+class ScrewLooseningQctSettings(PicturedStudySettings):
     """vBMD of body, pedicle and trajectory of L5 against screw loosening."""
 
     enabled: bool = Field(False, description="Make this study (needs the column `loosening` and calibrated vBMD).")
@@ -165,7 +189,7 @@ class ScrewLooseningQctSettings(StudySettings):
     )
 
 
-class ScrewLooseningNomogramSettings(StudySettings):
+class ScrewLooseningNomogramSettings(PicturedStudySettings):
     """A model of screw loosening from age, PBQ, HU ratio and Goutallier grade, and its nomogram."""
 
     enabled: bool = Field(False, description="Make this study (needs the column `loosening`).")

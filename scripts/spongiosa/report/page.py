@@ -135,7 +135,7 @@ def _study_view(study: WrittenStudy, settings: ReportSettings) -> StudyView:
                 figure,
                 figure.svg,
                 prefix,
-                tuple((kind.upper(), f"{folder}/{figure.key}.{kind}") for kind in ("svg", "png", "csv")),
+                tuple((kind.upper(), f"{folder}/{figure.path}.{kind}") for kind in ("svg", "png", "csv")),
             )
             for figure in study.figures
         ),

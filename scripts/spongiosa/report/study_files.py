@@ -12,6 +12,8 @@ import pandas as pd
 from spongiosa.report.calculator import DOCUMENT_NAME
 
 AUDIT_NAME = "audit.json"
+#: Folder of a study's pictures, and the words around them.
+PICTURES_FOLDER, PICTURES_NAME = "pictures", "pictures.json"
 PRINTED_SUFFIX = "_printed"
 
 
@@ -28,7 +30,7 @@ class WrittenTable:
 
 @dataclass(frozen=True)
 class WrittenFigure:
-    """A figure as SVG text, with its words."""
+    """A figure as SVG text, with its words; `folder` holds its files, below that of the study."""
 
     key: str
     title: str
@@ -36,6 +38,12 @@ class WrittenFigure:
     alt: str
     notes: tuple[str, ...]
     svg: str
+    folder: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its files without their endings, below the folder of the study."""
+        return f"{self.folder}/{self.key}" if self.folder else self.key
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class WrittenStudy:
 def read_study(folder: Path) -> WrittenStudy:
     """Read the folder of a study.  Raises `FileNotFoundError` when a file that its audit.json names is missing."""
     described = json.loads((folder / AUDIT_NAME).read_text(encoding="utf-8"))
+    pictures = _pictures(folder)
     return WrittenStudy(
         name=described["study"],
         title=described["title"],
@@ -73,20 +82,34 @@ def read_study(folder: Path) -> WrittenStudy:
             )
             for table in described["tables"]
         ),
-        figures=tuple(
-            WrittenFigure(
-                key=figure["key"],
-                title=figure["title"],
-                caption=figure["caption"],
-                alt=figure["alt"],
-                notes=tuple(figure["notes"]),
-                svg=(folder / f"{figure['key']}.svg").read_text(encoding="utf-8"),
-            )
-            for figure in described["figures"]
+        figures=(
+            *(_figure(figure, folder, PICTURES_FOLDER) for figure in pictures["figures"]),
+            *(_figure(figure, folder, "") for figure in described["figures"]),
         ),
-        omitted=tuple((figure["title"], figure["reason"]) for figure in described["omitted"]),
+        omitted=tuple((figure["title"], figure["reason"]) for figure in [*pictures["omitted"], *described["omitted"]]),
         audit=described["audit"],
         calculator=_calculator(folder) if DOCUMENT_NAME in described.get("documents", ()) else None,
+    )
+
+
+def _pictures(folder: Path) -> dict[str, Any]:
+    """The words of the study's pictures; none where the study has no pictures."""
+    path = folder / PICTURES_FOLDER / PICTURES_NAME
+    if not path.is_file():
+        return {"figures": [], "omitted": []}
+    described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return described
+
+
+def _figure(described: dict[str, Any], study: Path, folder: str) -> WrittenFigure:
+    return WrittenFigure(
+        key=described["key"],
+        title=described["title"],
+        caption=described["caption"],
+        alt=described["alt"],
+        notes=tuple(described["notes"]),
+        svg=(study / folder / f"{described['key']}.svg").read_text(encoding="utf-8"),
+        folder=folder,
     )
 
 

@@ -30,6 +30,9 @@ class StudyNeeds:
     fits: Mapping[str, FitNeeds] = field(default_factory=lambda: MappingProxyType({}))
 
 
+#: The setting that no table and no fit reads: it decides what is pictured.
+PICTURES = "pictures"
+
 NEEDS: Mapping[str, StudyNeeds] = MappingProxyType(
     {
         "hu_dxa_concordance": StudyNeeds(

@@ -17,7 +17,10 @@ from spongiosa.config.studies import StudiesSettings
 from spongiosa.config.thresholds import ThresholdsSettings
 from spongiosa.provenance import package_versions, write_text
 from spongiosa.report.page import Provenance, ReportTables, render_report
+from spongiosa.report.study_files import PICTURES_FOLDER
 from spongiosa.studies.catalogue import STUDIES
+from spongiosa.studies.pictured_cohort import PicturedCohort
+from spongiosa.studies.pictures import PICTURES, draw_pictures, write_pictures
 from spongiosa.studies.result import StudyResult, write_study
 from spongiosa.synthetic.population import PRESETS, as_recorded, sample_population
 from spongiosa.synthetic.population_fusion import sample_fusion_cohort
@@ -58,6 +61,10 @@ def write_reports(folder: Path, seed: int, settings: StudiesSettings) -> list[Pa
         patients, result = study_of_preset(name, seed, settings)
         study_folder = folder / name / "studies" / name
         write_study(result, study_folder)
+        if name in PICTURES:
+            cohort = PicturedCohort(patients, PICTURES[name].wanted, is_synthetic=True)
+            drawn = draw_pictures(name, getattr(settings, name).pictures, cohort)
+            write_pictures(name, drawn, study_folder / PICTURES_FOLDER)
         page = folder / name / "report" / "index.html"
         write_text(page, _page(patients, study_folder, result.title, seed))
         sys.stdout.write(f"{name}: {result.headline}\n  {page}\n")

@@ -77,12 +77,7 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
         written += _write_frame(table.frame, folder, table.key)
         written.append(_write_csv(table.printed, folder / f"{table.key}{PRINTED_SUFFIX}.csv"))
     for figure in result.figures:
-        written += _write_frame(figure.data, folder, figure.key)
-        path = folder / f"{figure.key}.svg"
-        path.write_text(theme.svg_text(figure.figure, f"{result.name}/{figure.key}"), encoding="utf-8")
-        picture = folder / f"{figure.key}.png"
-        picture.write_bytes(theme.png_bytes(figure.figure))
-        written += [path, picture]
+        written += write_figure(figure, folder, result.name)
     workbook = folder / f"{result.name}.xlsx"
     write_workbook(result.title, result.tables, workbook)
     written.append(workbook)
@@ -95,6 +90,27 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
         json.dumps(_description(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
     return [*written, path]
+
+
+def write_figure(figure: FigureExhibit, folder: Path, study: str) -> list[Path]:
+    """Write a figure of a study as `<key>.svg` and `.png` (300 dpi), and its numbers as `<key>.csv` and `.parquet`."""
+    written = _write_frame(figure.data, folder, figure.key)
+    path = folder / f"{figure.key}.svg"
+    path.write_text(theme.svg_text(figure.figure, f"{study}/{figure.key}"), encoding="utf-8")
+    picture = folder / f"{figure.key}.png"
+    picture.write_bytes(theme.png_bytes(figure.figure))
+    return [*written, path, picture]
+
+
+def describe_figure(figure: FigureExhibit) -> dict[str, Any]:
+    """The words around a figure, as they stand in the JSON of its folder."""
+    return {
+        "key": figure.key,
+        "title": figure.title,
+        "caption": figure.caption,
+        "alt": figure.alt,
+        "notes": list(figure.notes),
+    }
 
 
 def record_where(frame: pd.DataFrame, column: str, value: object) -> dict[str, Any]:
@@ -127,16 +143,7 @@ def _description(result: StudyResult) -> dict[str, Any]:
             {"key": table.key, "title": table.title, "caption": table.caption, "notes": list(table.notes)}
             for table in result.tables
         ],
-        "figures": [
-            {
-                "key": figure.key,
-                "title": figure.title,
-                "caption": figure.caption,
-                "alt": figure.alt,
-                "notes": list(figure.notes),
-            }
-            for figure in result.figures
-        ],
+        "figures": [describe_figure(figure) for figure in result.figures],
         "omitted": [{"title": title, "reason": reason} for title, reason in result.omitted],
         "documents": [name for name, _ in result.documents],
         "audit": result.audit,
