@@ -25,7 +25,7 @@ from scipy import ndimage
 from spongiosa.anatomy.frame import Vertebra
 from spongiosa.anatomy.levels import level_name
 from spongiosa.localise.embedded import localise_embedded
-from spongiosa.localise.report import draw_overlay
+from spongiosa.localise.overlay import draw_overlay
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.outcome import Excluded
 from spongiosa.provenance import written_whole

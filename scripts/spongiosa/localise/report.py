@@ -1,8 +1,7 @@
-"""A page about the localisation of a folder of scans: `python -m spongiosa.localise.report SCANS PAGE_FOLDER`.
+"""A page about the localisation of scans: `python -m spongiosa.localise.report SCANS PAGE_FOLDER`.
 
-A scan is a volume file; beside `NAME.nii.gz` may lie `NAME_vertebrae.nii.gz` and `NAME_bodies.nii.gz`, its truth in
-VerSe's integers.  The page shows one picture per scan, its gates and timings and, where truth exists, a table of levels
-with Dice and distances.
+SCANS is a folder or a table (`report_scans.scans_of`).  The page shows one picture per scan, its gates and timings and,
+where truth exists, a table of levels with Dice and distances; what is worst comes first.
 """
 
 from __future__ import annotations
@@ -10,155 +9,213 @@ from __future__ import annotations
 import argparse
 import html
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.anatomy.levels import level_name
 from spongiosa.localise.embedded import localise_embedded
+from spongiosa.localise.imported import import_labels
+from spongiosa.localise.overlay import draw_overlay
+from spongiosa.localise.report_scans import ReportScan, read_scan, scans_of
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.outcome import Excluded
 from spongiosa.provenance import written_whole
-from spongiosa.volume import Volume, oriented_lps, read_volume
+from spongiosa.volume import Volume
 
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
-_TRUTHS = ("_vertebrae", "_bodies")
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 62em; color: #222; }
+table { border-collapse: collapse; margin: 0.5em 0 1em; font-size: 13px; }
+th, td { border-bottom: 1px solid #ccc; padding: 0.15em 0.7em 0.15em 0; text-align: left; vertical-align: top; }
+h2 { border-top: 2px solid #222; padding-top: 0.5em; margin-top: 2em; } img { max-width: 100%; }
+summary { cursor: pointer; } .wrong { color: #b00020; font-weight: bold; }
+"""
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One found vertebra: its level, the true level of the bone under it (none: no body; empty: no truth), and errors.
+
+    Dice of body and whole vertebra, distance of the bodies' centres in mm; None where there is no truth.
+    """
+
+    level: str
+    true_level: str
+    dice_body: float | None
+    dice_vertebra: float | None
+    centres_mm: float | None
+    confidence: float
+    flags: tuple[str, ...]
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the truth names another level (an unnumbered vertebra is not wrong)."""
+        return self.true_level not in ("", self.level) and not self.level.startswith("V")
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What became of one scan: a spine or a refusal, seconds, and rows (level, true level, Dice, Dice whole, mm)."""
+    """What became of one scan: a spine or the reason of a refusal, processor seconds, and a row per vertebra."""
 
     name: str
     spine: LocalisedSpine | None
     refusal: str
     seconds: float
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[LevelRow, ...]
+
+    @property
+    def least_dice(self) -> float | None:
+        """Least Dice of a body that is in view as a whole and has a truth."""
+        found = [row.dice_body for row in self.rows if row.dice_body is not None and "truncated" not in row.flags]
+        return min(found, default=None)
+
+    @property
+    def badness(self) -> tuple[int, float]:
+        """Orders results: wrong levels, then the least Dice or the confidence, refusals last."""
+        if self.spine is None:
+            return (1, 1.0)
+        wrong = any(row.is_wrong for row in self.rows)
+        dice = self.least_dice
+        return (-1 if wrong else 0, self.spine.description.confidence if dice is None else dice)
 
 
-def scan_files(folder: Path) -> list[tuple[str, Path]]:
-    """Names and paths of the scans of a folder, without the truths beside them."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        suffix = next((end for end in _SUFFIXES if path.name.endswith(end)), None)
-        if suffix and not path.name.removesuffix(suffix).endswith(_TRUTHS):
-            found.append((path.name.removesuffix(suffix), path))
-    return found
-
-
-def examine(name: str, path: Path) -> ScanResult:
-    """Localise one scan and compare it with its truth, where there is one."""
-    scan = read_volume(path)
+def examine(scan: ReportScan, page_folder: Path) -> ScanResult:
+    """Localise one scan, compare it with its truth where there is one, and draw its picture."""
     start = time.process_time()
     try:
-        spine = localise_embedded(scan)
+        volume = read_scan(scan.path)
     except Excluded as refusal:
-        return ScanResult(name, None, str(refusal), time.process_time() - start, ())
+        return ScanResult(scan.name, None, f"{refusal.reason}: {refusal.detail}", time.process_time() - start, ())
+    truth = None
+    if scan.vertebrae is not None:
+        truth = import_labels(volume, scan.vertebrae, scan.bodies, scan.scheme)
+    start = time.process_time()
+    spine, refused = None, ""
+    try:
+        spine = localise_embedded(volume)
+    except Excluded as refusal:
+        refused = f"{refusal.reason}: {refusal.detail}"
     seconds = time.process_time() - start
-    suffix = path.name.removeprefix(name)
-    truths = [path.with_name(f"{name}{end}{suffix}") for end in ("_bodies", "_vertebrae")]
-    rows = compare(spine, *(read_volume(truth) if truth.exists() else None for truth in truths))
-    return ScanResult(name, spine, "", seconds, rows)
+    draw_overlay(volume, spine, page_folder / f"{scan.name}.png", truth and truth.bodies)
+    rows = () if spine is None else compare(spine, truth)
+    return ScanResult(scan.name, spine, refused, seconds, rows)
 
 
-def compare(spine: LocalisedSpine, bodies: Volume | None, vertebrae: Volume | None) -> tuple[tuple[str, ...], ...]:
-    """Per vertebra: level, true level, Dice of body and whole, distance of the centres, confidence, flags."""
+def compare(spine: LocalisedSpine, truth: LocalisedSpine | None) -> tuple[LevelRow, ...]:
+    """A row per found vertebra; the true one is that whose body it covers most."""
     rows = []
     for vertebra in spine.description.vertebrae:
+        row = LevelRow(vertebra.level, "", None, None, None, vertebra.confidence, vertebra.flags)
         mask = spine.bodies.voxels == vertebra.label
-        true_level, body, whole, distance = "", "", "", ""
-        if bodies is not None and mask.any():
-            true = int(np.bincount(bodies.voxels[mask].astype(int)).argmax())
-            true_level = level_name(true) if true else "none"
-            truth = bodies.voxels == true
-            if true:
-                body = f"{_dice(mask, truth):.3f}"
-                centres = [spine.bodies.geometry.points_mm(np.argwhere(part)).mean(axis=0) for part in (mask, truth)]
-                distance = f"{np.linalg.norm(centres[0] - centres[1]):.1f}"
-            if true and vertebrae is not None:
-                whole = f"{_dice(spine.vertebrae.voxels == vertebra.label, vertebrae.voxels == true):.3f}"
-        flags = ", ".join(vertebra.flags)
-        rows.append((vertebra.level, true_level, body, whole, distance, f"{vertebra.confidence:.2f}", flags))
+        if truth is not None and mask.any():
+            row = _compared(row, vertebra.label, mask, spine, truth)
+        rows.append(row)
     return tuple(rows)
+
+
+def _compared(
+    row: LevelRow, label: int, mask: NDArray[np.bool_], spine: LocalisedSpine, truth: LocalisedSpine
+) -> LevelRow:
+    true = int(np.bincount(truth.bodies.voxels[mask], minlength=256)[1:].argmax()) + 1
+    true_body = truth.bodies.voxels == true
+    if not (mask & true_body).any():
+        return LevelRow(row.level, "none", None, None, None, row.confidence, row.flags)
+    return LevelRow(
+        row.level,
+        level_name(true),
+        _dice(mask, true_body),
+        _dice(spine.vertebrae.voxels == label, truth.vertebrae.voxels == true),
+        float(np.linalg.norm(_centre_mm(spine.bodies, mask) - _centre_mm(truth.bodies, true_body))),
+        row.confidence,
+        row.flags,
+    )
 
 
 def _dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return 2.0 * float((first & second).sum()) / max(float(first.sum() + second.sum()), 1.0)
 
 
-def draw_overlay(scan: Volume, spine: LocalisedSpine | None, path: Path) -> None:
-    """Sagittal and coronal views through the bodies (curved along their centres) with outlines and names, as PNG."""
-    from matplotlib.figure import Figure
-
-    image = oriented_lps(scan)
-    labels = None if spine is None else oriented_lps(spine.bodies).voxels
-    depth, rows, columns = image.voxels.shape
-    x_mm, y_mm, z_mm = image.geometry.spacing_mm
-    row, column = np.full(depth, rows // 2), np.full(depth, columns // 2)
-    present = [] if labels is None else [int(value) for value in np.unique(labels) if value]
-    if labels is not None and present:
-        centres = np.array(sorted(tuple(np.argwhere(labels == value).mean(axis=0)) for value in present))
-        row = np.interp(np.arange(depth), centres[:, 0], centres[:, 1]).round().astype(int)
-        column = np.interp(np.arange(depth), centres[:, 0], centres[:, 2]).round().astype(int)
-    slices = np.arange(depth)
-    figure = Figure(figsize=(11, 6), layout="tight")
-    for axes, is_sagittal, step in zip(figure.subplots(1, 2), (True, False), (y_mm, x_mm), strict=True):
-
-        def curved(voxels: NDArray[Any], is_sagittal: bool = is_sagittal) -> NDArray[Any]:
-            part: NDArray[Any] = voxels[slices, :, column] if is_sagittal else voxels[slices, row, :]
-            return part
-
-        picture = curved(image.voxels)
-        axes.imshow(picture, cmap="gray", vmin=-150, vmax=500, origin="lower", aspect=z_mm / step)
-        for number, value in enumerate(present if labels is not None else ()):
-            mask = curved(labels) == value if labels is not None else np.zeros_like(picture, dtype=bool)
-            if mask.any() and not mask.all():
-                axes.contour(mask, [0.5], colors=[f"C{number % 10}"], linewidths=1)
-                middle = np.argwhere(mask).mean(axis=0)
-                axes.text(middle[1], middle[0], level_name(value), color="yellow", ha="center", va="center", fontsize=8)
-        axes.set_axis_off()
-    with written_whole(path) as part:
-        figure.savefig(part, dpi=80)
+def _centre_mm(volume: Volume, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    centre: NDArray[np.float64] = volume.geometry.points_mm(np.argwhere(mask)).mean(axis=0)
+    return centre
 
 
-def page(results: list[ScanResult]) -> str:
-    """The page as HTML, the pictures beside it."""
-    head = ("level", "true level", "Dice body", "Dice vertebra", "centre, mm", "confidence", "flags")
-    parts = ["<!doctype html><meta charset='utf-8'><title>Localisation</title><h1>Localisation</h1>"]
-    for result in results:
-        parts.append(f"<h2>{html.escape(result.name)}</h2><p>{result.seconds:.1f} s. {html.escape(result.refusal)}</p>")
-        parts.append(f"<img src='{html.escape(result.name)}.png' alt='overlay'>")
+def page(results: Iterable[ScanResult]) -> str:
+    """The page as HTML, the pictures beside it; a summary first, then the scans, worst first."""
+    ordered = sorted(results, key=lambda result: result.badness)
+    parts = [
+        f"<!doctype html><meta charset='utf-8'><title>Localisation</title><style>{_STYLE}</style>",
+        f"<h1>Localisation of {len(ordered)} scans</h1>",
+        "<p>Worst first. Outlines: found bodies in colour, true ones in dashed white.</p>",
+        _table(("scan", "outcome", "confidence", "least Dice", "flags", "CPU s"), map(_summary, ordered)),
+    ]
+    for result in ordered:
+        parts.append(f"<h2 id='{html.escape(result.name)}'>{html.escape(result.name)}</h2>")
+        if result.refusal:
+            parts.append(f"<p>Refused: {html.escape(result.refusal)}</p>")
         if result.spine is not None:
-            description = result.spine.description
-            parts.append(
-                f"<p>Confidence {description.confidence:.2f}; flags: {', '.join(description.flags) or 'none'}</p>"
-            )
-            parts.append(_table(head, result.rows))
-            parts.append(_table(("gate", "value"), [(name, str(value)) for name, value in description.gates.items()]))
+            parts.append(_table(_LEVEL_HEAD, map(_level_cells, result.rows)))
+        if (result.spine is not None) or result.seconds > 0:
+            parts.append(f"<img src='{html.escape(result.name)}.png' alt='' onerror='this.remove()'>")
+        if result.spine is not None:
+            gates = [(html.escape(name), html.escape(str(value))) for name, value in _gates(result.spine)]
+            parts.append(f"<details><summary>Gates</summary>{_table(('gate', 'value'), gates)}</details>")
     return "\n".join(parts)
 
 
-def _table(head: tuple[str, ...], rows: Any) -> str:
-    def line(cells: Any, tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+_LEVEL_HEAD = ("level", "true level", "Dice of body", "Dice of vertebra", "centres, mm", "confidence", "flags")
 
-    return "<table border='1'>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
+
+def _gates(spine: LocalisedSpine) -> list[tuple[str, object]]:
+    return sorted(spine.description.gates.items())
+
+
+def _summary(result: ScanResult) -> Sequence[str]:
+    link = f"<a href='#{html.escape(result.name)}'>{html.escape(result.name)}</a>"
+    seconds = f"{result.seconds:.1f}"
+    if result.spine is None:
+        return (link, f"refused: {html.escape(result.refusal.split(':')[0])}", "", "", "", seconds)
+    description = result.spine.description
+    found = f"{result.rows[0].level} to {result.rows[-1].level}" if result.rows else "nothing"
+    if any(row.is_wrong for row in result.rows):
+        found = f"<span class='wrong'>{found}: wrong</span>"
+    dice = _number(result.least_dice, 3)
+    return (link, found, f"{description.confidence:.2f}", dice, html.escape(", ".join(description.flags)), seconds)
+
+
+def _level_cells(row: LevelRow) -> Sequence[str]:
+    level = f"<span class='wrong'>{row.level}</span>" if row.is_wrong else row.level
+    errors = (_number(row.dice_body, 3), _number(row.dice_vertebra, 3), _number(row.centres_mm, 1))
+    return (level, row.true_level, *errors, f"{row.confidence:.2f}", html.escape(", ".join(row.flags)))
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+    return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Examine every scan of a folder and write the page."""
-    parser = argparse.ArgumentParser(description="Localise a folder of scans and write a page about it.")
+    """Examine every scan and write the page."""
+    parser = argparse.ArgumentParser(description="Localise scans and write a page about it.")
     parser.add_argument("scans", type=Path)
     parser.add_argument("page_folder", type=Path)
     given = parser.parse_args(arguments)
+    given.page_folder.mkdir(parents=True, exist_ok=True)
     results = []
-    for name, path in scan_files(given.scans):
-        result = examine(name, path)
-        draw_overlay(read_volume(path), result.spine, given.page_folder / f"{name}.png")
-        results.append(result)
+    for scan in scans_of(given.scans):
+        results.append(examine(scan, given.page_folder))
+        print(f"{scan.name}: {results[-1].refusal or 'found'}", flush=True)
     with written_whole(given.page_folder / "index.html") as part:
         part.write_text(page(results), encoding="utf-8")
 
