@@ -17,6 +17,7 @@ from spongiosa.provenance import written_whole
 from spongiosa.volume import FloatArray, Geometry, Volume
 
 COMPRESSION_LEVEL: Final = 1
+"""Of zlib: noise hardly shrinks further at any level, and this one is fastest."""
 _CHUNK_BYTES: Final = 1 << 22
 _HEADER_BYTES: Final = 348
 _DATA_OFFSET: Final = 352

@@ -46,7 +46,9 @@ SECONDS_PER_SCAN = {
     "extract_density": 10,
     "draw_review": 20,
 }
+#: The size of the scans of which these are the seconds: 512 x 512 x 250.
 SECONDS_MEASURED_AT_MEGAVOXELS = 65.5
+#: Of every job: what a slow file system and a start of Snakemake may take.
 LEAST_MINUTES = 20
 
 

@@ -123,10 +123,12 @@ class CohortPlan:
 
 
 def units_path(output_dir: Path) -> Path:
+    """Where it is kept which patient belongs to which unit."""
     return output_dir / "units.tsv"
 
 
 def fingerprints_path(output_dir: Path) -> Path:
+    """Where the sizes and times of the inputs are kept between two looks at them."""
     return output_dir / "units" / "fingerprints.tsv"
 
 

@@ -17,6 +17,7 @@ FILE = Path(".spongiosa") / "secret"
 
 #: 128 bits as hexadecimal digits are more; a pass phrase of some words is as long.
 SHORTEST_BYTES = 16
+#: 256 bits, the length of a key of HMAC-SHA256.
 _GENERATED_BYTES = 32
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 DEPTH: Final = 4
+"""Archives inside archives that are opened: a picture in a workbook in a zip is three."""
 _BASE64: Final = re.compile(rb"base64,([A-Za-z0-9+/=\s]{16,})")
 _SHEET: Final = re.compile(r"xl/worksheets/.*\.xml")
 _ADDRESS: Final = re.compile(rb'\b(?:r|ref|sqref|activeCell|topLeftCell)="[A-Z0-9: $]*"')
@@ -28,6 +29,7 @@ _HIGH_BYTES: Final = bytes(range(0x80, 0x100))
 _PACKED_SHARE: Final = 0.25
 """Half of the bytes of a compressed picture or font are not ASCII; of a text with some binary marks a tenth."""
 _SHORTEST_PICTURE_BYTES: Final = 1024
+"""Of fewer bytes their share says too little."""
 _DISTINCTIVE_CHARACTERS: Final = 6
 """Numbers look like a text of so many characters once in 10^14 bytes, like one of two in every image."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def withdrawn_path(output_dir: Path) -> Path:
+    """Where the keyed hashes of patients who have withdrawn are kept."""
     return output_dir / "units" / "withdrawn"
 
 

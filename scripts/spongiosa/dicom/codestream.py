@@ -14,12 +14,15 @@ _JPEG_2000: Final = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90,
 _JPEG: Final = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81))
 _CODESTREAM_START: Final = b"\xff\x4f\xff\x51"
 _SEARCHED_BYTES: Final = 4096
+"""A codestream begins the frame, or follows the boxes of a JP2 file that a writer left around it."""
 #: Start-of-frame markers: SOF0-15 but for tables and extensions (C4, C8, CC), and SOF55 of JPEG-LS.
 _FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 
 
 @dataclass(frozen=True)
 class StreamSize:
+    """What a compressed frame says of itself: its matrix, its samples per pixel and the bits of each."""
+
     rows: int
     columns: int
     components: int

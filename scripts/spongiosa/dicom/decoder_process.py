@@ -59,6 +59,7 @@ def _limit_memory() -> None:
 
 
 def main() -> None:
+    """Decode what comes on standard input until it ends, within limited memory and without core dumps."""
     _limit_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Libraries print what they find odd, even to standard output: the replies get a channel of their own.

@@ -20,12 +20,16 @@ Kind = Literal["text", "decimal", "integer", "short"]
 
 PREAMBLE_BYTES: Final = 128
 FIRST_READ_BYTES: Final = 8192
+"""The header of a usual slice is shorter, so that one read serves."""
 MAXIMUM_HEADER_BYTES: Final = 256 * 2**20
 MAXIMUM_INFLATED_BYTES: Final = 512 * 2**20
 MAXIMUM_VALUE_BYTES: Final = 64 * 2**10
 MAXIMUM_ELEMENTS: Final = 2_000_000
+"""A header of more is damaged or made to hold its reader up; an enhanced image of 2,000 frames has some 100,000."""
 MAXIMUM_SEQUENCE_DEPTH: Final = 32
+"""Of the header of an image, where a few are usual."""
 MAXIMUM_VALUES: Final = 64
+"""Of one element; those that are read have a few."""
 
 _LONG_VRS: Final = frozenset(
     {b"OB", b"OW", b"OF", b"OL", b"OD", b"OV", b"SQ", b"UC", b"UR", b"UT", b"UN", b"SV", b"UV"}

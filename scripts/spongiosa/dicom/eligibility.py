@@ -49,6 +49,7 @@ _NOT_AS_SCANNED: Final = frozenset(
 C.8.2.1.1.1), and bone removed for angiography."""
 _RESCALE_SLOPES: Final = (1e-3, 100.0)
 _LARGEST_INTERCEPT: Final = 70_000.0
+"""Stored values have 16 bits: a larger intercept puts none of them near water."""
 _HU_TYPES: Final = frozenset({"", "HU", "US"})
 
 

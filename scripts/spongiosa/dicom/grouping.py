@@ -24,6 +24,7 @@ _LOCALIZER_MARKS: Final = ("LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGR
 
 
 def is_localizer(frame: FrameHeader) -> bool:
+    """Whether the image is one by which a scan is planned."""
     return any(mark in value for value in frame.image_type for mark in _LOCALIZER_MARKS)
 
 

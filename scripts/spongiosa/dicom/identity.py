@@ -13,6 +13,7 @@ from datetime import date
 from typing import Final
 
 _KEY_DIGITS: Final = 10
+"""40 bits: of ten series of a patient two have equal keys in less than one of a billion patients."""
 #: Day 0 of a patient lies anywhere in this many days before the year 1: a count of days tells no date, not even nearly.
 _ANCHOR_RANGE_DAYS: Final = 10_000_000
 

@@ -18,9 +18,11 @@ from spongiosa.dicom.identity import PatientIdentity
 from spongiosa.dicom.kernels import kernel_class, known_kernel
 
 AGE_BAND_YEARS: Final = 5
+"""Width of the bands with `convert.patient_age: bands`."""
 OLDEST_AGE_YEARS: Final = 90
 """Ages above 89 identify: 45 CFR 164.514(b)(2)(i)(C) has them joined into one category."""
 _OLDEST_POSSIBLE_YEARS: Final = 120
+"""Of a higher age the date of birth is a placeholder, such as 1 January 1800."""
 _FIRST_YEAR_OF_CT: Final = 1971
 """Anonymisers write 1900-01-01 and the like; no CT was made before 1 October 1971."""
 
@@ -95,11 +97,13 @@ def known_manufacturer(text: Any) -> str | None:
 
 
 def known_body_part(text: Any) -> str | None:
+    """The body part where it is one of the known words, without spaces and signs; no other text passes."""
     token = str(text or "").upper().replace(" ", "").replace("_", "").replace("-", "")
     return token if token in _BODY_PARTS else None
 
 
 def known_modality(text: str) -> str:
+    """The modality where it is one of the known codes; no other text passes."""
     return text if text in _MODALITIES else "another kind"
 
 
@@ -110,6 +114,7 @@ def image_type_tokens(header: FrameHeader) -> str:
 
 
 def transfer_syntax_name(header: FrameHeader) -> str | None:
+    """How the pixels are encoded, in words; None for an encoding that is not known."""
     return _TRANSFER_SYNTAXES.get(header.transfer_syntax)
 
 

@@ -17,6 +17,7 @@ from spongiosa.dicom.stack import Stack, spacing_of, stack_frames
 from spongiosa.outcome import Excluded, Reason
 
 Orientation = Literal["axial", "sagittal", "coronal", "oblique"]
+#: A tilted gantry and slices along a disc stay below.
 _OBLIQUE_FROM_DEGREES = 30.0
 
 
@@ -145,6 +146,7 @@ def _days_from_reference(first: FrameHeader, patient: PatientIdentity) -> int | 
 
 
 def describe_stack(stack: Stack) -> SeriesGeometry:
+    """Matrix, spacings and extent of a stack of slices, in mm and LPS."""
     first = stack.first
     assert first.rows and first.columns and first.pixel_spacing_mm
     is_single = len(stack.planes) < 2
@@ -194,4 +196,5 @@ def _head_foot_range(stack: Stack, thickness_mm: float) -> tuple[float, float]:
 
 
 def has_reason(record: SeriesRecord, reason: Reason) -> bool:
+    """Whether a series cannot be used for this reason."""
     return record.fault is not None and record.fault.reason is reason

@@ -21,6 +21,7 @@ from spongiosa.config.series import SeriesSettings
 from spongiosa.outcome import Excluded, Reason
 
 MAXIMUM_DEPTH: Final = 64
+"""Folders below folders; what lies deeper was put there to be walked for ever."""
 BYTES_PER_GB: Final = 10**9
 UNPACKED_AT_ONCE_BYTES: Final = 64 * 2**20
 """Members of an archive up to this size are unpacked whole; of larger ones the header is read from a stream."""

@@ -17,6 +17,7 @@ SAME_POSITION_MM: Final = 0.01
 SAME_ORIENTATION: Final = 1e-3
 """Largest difference of a direction cosine within one orientation: 0.06 degrees, 0.3 mm at the edge of 500 mm."""
 SAME_PIXEL_SPACING_MM: Final = 1e-3
+"""Differences of rounding: over 512 pixels they add up to half a millimetre."""
 PIXEL_SPACING_RANGE_MM: Final = (0.01, 20.0)
 FURTHEST_POSITION_MM: Final = 1e5
 """Scanners count from some point of their own, but not from 100 m away."""

@@ -25,6 +25,7 @@ SUFFIXES: Final = frozenset({".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"
 
 
 def is_volume_file(source: Source) -> bool:
+    """Whether a file is one whole volume, by its ending."""
     return source.suffixes in SUFFIXES
 
 

@@ -25,6 +25,7 @@ WINDOW_HU = (-450.0, 1050.0)
 
 LONG_VIEW_HALF_WIDTH_MM, LONG_VIEW_MARGIN_MM, LONG_VIEW_PIXEL_MM = 55.0, 28.0, 0.6
 AXIAL_HALF_SIZE_MM, AXIAL_PIXEL_MM = 42.0, 0.45
+#: A little more than half the depth of a lumbar endplate, so that the line shows beyond its rims.
 ENDPLATE_HALF_LINE_MM = 20.0
 
 #: Regions that each kind of view shows; together, every region but whole bodies, whose outline is always drawn.
