@@ -23,6 +23,7 @@ rule aggregate_cohort:
         scans=results("cohort/scans.parquet"),
         series=results("cohort/series.parquet"),
         measurements=results("cohort/measurements.parquet"),
+        calibration=results("cohort/calibration.parquet"),
         vertebrae=results("cohort/vertebrae.parquet"),
         patients=results("cohort/patients.parquet"),
         patients_csv=results("cohort/patients.csv"),

@@ -1,5 +1,6 @@
 """Join the tables of all units into the tables of the cohort."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from spongiosa.cohort.acquisition import acquisition_of_patients
 from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort, with_left_out_levels
 from spongiosa.cohort.batches import COHORT_TABLES, batches_of_patients, cohort_writer
+from spongiosa.cohort.calibration_table import calibration_of_scans
 from spongiosa.cohort.clinical import read_clinical, read_clinical_dates
 from spongiosa.cohort.header_facts import days_of, header_facts, with_header_facts
 from spongiosa.cohort.left_out_levels import left_out_levels, levels_in_words
@@ -29,6 +31,7 @@ if "snakemake" in globals():
         vertebrae=[Path(path) for path in inputs.vertebrae],
         measurements=[Path(path) for path in inputs.measurements],
     )
+    output_dir = Path(outputs.scans).parents[1]
     settings = AggregateSettings.model_validate(params.settings["aggregate"])
     clinical, dxa_days = None, {}
     if clinical_settings.table is not None:
@@ -48,6 +51,8 @@ if "snakemake" in globals():
             left_out = left_out_levels(clinical, cohort.vertebrae, settings)
             left_out = left_out[left_out["patient_id"].isin(cohort.scans["patient_id"])]
             cohort = with_left_out_levels(cohort, left_out, settings.session)
+            extracted = batch.read(batch.stages[stages.index("extract")])
+            cohort = replace(cohort, calibration=calibration_of_scans(extracted, output_dir))
             indices.append(derive_indices(cohort.scans, cohort.measurements, settings, left_out))
             acquisition.append(acquisition_of_patients(cohort.measurements, settings.session))
             words.append(levels_in_words(left_out))

@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import pytest
 
+from spongiosa.regions.tissue_samples import TISSUES
 from spongiosa.synthetic.dicom_ct import CtSeries, write_ct_series
 from spongiosa.synthetic.dicom_identity import StudyIdentity
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
@@ -53,7 +54,11 @@ def study(tmp_path_factory, run_study):
     rows = [f"{name}\tdicom/{name}\t{name}.nii.gz\tverse\t{PHANTOM}" for name in PATIENTS]
     manifest = "\n".join(["patient_id\tpath\tlabels\tlabel_scheme\tphantom", *rows]) + "\n"
     (folder / "manifest.tsv").write_text(manifest, encoding="utf-8")
-    settings = {"cohort": {"manifest": "manifest.tsv"}, "output_dir": "results", "calibration": {"method": "phantom"}}
+    settings = {
+        "cohort": {"manifest": "manifest.tsv", "patients_per_job": len(PATIENTS)},
+        "output_dir": "results",
+        "calibration": {"method": "phantom"},
+    }
     return run_study(folder, settings) / "results", truth
 
 
@@ -65,6 +70,7 @@ def test_the_vbmd_of_l1_and_l2_is_true_and_its_absence_has_the_reason_of_the_sca
     true = [phantom.equivalent_mg_cm3(truth["P1"].hu(level, "body_central"), tissues) for level in ("L1", "L2")]
     assert patients.loc["P1", "vbmd_l1_l2_mg_cm3"] == pytest.approx(sum(true) / 2, abs=2.0)
     assert pd.isna(patients.loc["P2", "vbmd_l1_l2_mg_cm3"])
+    assert patients.loc["P2", "vbmd_l1_l2_mg_cm3_reason"] == "phantom_not_found"
 
     rows = pd.read_parquet(results / "cohort" / "measurements.parquet").set_index("patient_id")
     assert set(rows.loc["P1", "vbmd_material"].dropna()) == {"K2HPO4"}
@@ -72,6 +78,28 @@ def test_the_vbmd_of_l1_and_l2_is_true_and_its_absence_has_the_reason_of_the_sca
     assert rows.loc["P1", "calibration_r2"].min() > 0.999
     assert set(rows.loc["P2", "calibration_reason"]) == {"phantom_not_found"}
     assert rows.loc["P2", "hu_mean"].notna().any()
+
+
+def test_the_calibration_of_the_cohort_has_a_row_per_scan(study):
+    results, _ = study
+    table = pd.read_parquet(results / "cohort" / "calibration.parquet").set_index("patient_id")
+    assert table["method"].to_dict() == {"P1": "phantom", "P2": "none"}
+    assert table["reason"].fillna("").to_dict() == {"P1": "", "P2": "phantom_not_found"}
+    assert (table.loc["P1", "rods_used"], table.loc["P1", "table_height_mm"]) == (5, 150.0)
+    assert table.loc["P1", "residual_rms_mg_cm3"] < 3.0
+    assert table["contrast_phase"].tolist() == ["none", "none"]
+
+
+def test_the_reference_tissues_are_rows_without_a_level_or_a_mineral(study):
+    """5 HU: the generator's blood has 42 HU; noise and the vessel's wall move the mean of its core by less."""
+    results, _ = study
+    rows = pd.read_parquet(results / "cohort" / "measurements.parquet")
+    tissues = rows[rows["level"].isna()]
+    assert sorted(tissues.loc[tissues["patient_id"] == "P1", "region"]) == sorted(TISSUES)
+    assert tissues["vbmd_mean_mg_cm3"].isna().all()
+    assert tissues.loc[tissues["region"] == "blood", "hu_mean"].tolist() == pytest.approx([42.0, 42.0], abs=5.0)
+    exclusions = pd.read_parquet(results / "cohort" / "exclusions.parquet")
+    assert not exclusions["reason"].isin(["tissues_not_found"]).any()
 
 
 def test_the_record_of_the_scan_names_every_rod_with_its_residual(study):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,6 +53,7 @@ class CohortTables:
     vertebrae: pd.DataFrame
     measurements: pd.DataFrame
     exclusions: pd.DataFrame
+    calibration: pd.DataFrame = field(default_factory=lambda: completed(pd.DataFrame(), "calibration"))
 
 
 def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) -> CohortTables:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-COHORT_TABLES = ("scans", "series", "measurements", "vertebrae", "exclusions")
+COHORT_TABLES = ("scans", "series", "measurements", "calibration", "vertebrae", "exclusions")
 
 #: About 240,000 rows of measurements; some 300 MB while they are joined.
 PATIENTS_PER_BATCH = 4_000

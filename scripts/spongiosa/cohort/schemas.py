@@ -42,6 +42,22 @@ TABLES: dict[str, dict[str, str]] = {
     | _of_type(_TEXT, "contrast_phase", "localiser")
     | _of_type(_REAL, "localiser_confidence")
     | _of_type(_TEXT, "version", "config_hash"),
+    "calibration": _SCAN
+    | _of_type(_TEXT, "method", "reason", "detail", "phantom", "material")
+    | _of_type(_REAL, "slope_mg_cm3_per_hu", "intercept_mg_cm3", "r2")
+    | _of_type(_WHOLE, "rods_used")
+    | _of_type(_REAL, "residual_rms_mg_cm3", "largest_drift_hu_per_100mm", "coverage")
+    | _of_type(_REAL, "effective_energy_kev", "expected_energy_kev", "largest_tissue_residual_hu")
+    | _of_type(_WORDS, "tissues_used", "tried")
+    | _of_type(_REAL, "air_hu", "fat_hu", "muscle_hu", "blood_hu", "cortical_hu")
+    | _of_type(_TEXT, "contrast_phase")
+    | _of_type(_REAL, "contrast_confidence", "aorta_hu", "vena_cava_hu", "kidney_hu")
+    | _of_type(_YES_NO, "header_says_agent")
+    | _of_type(_TEXT, "scanner", "manufacturer", "kernel", "kernel_class")
+    | _of_type(_REAL, "kvp", "slice_thickness_mm", "slice_spacing_mm", "noise_sd_hu", "streak_index", "metal_mm3")
+    | _of_type(_REAL, "gantry_tilt_degrees", "table_height_mm")
+    | _of_type(_YES_NO, "has_missing_slices")
+    | _of_type(_WORDS, "quality_flags"),
     "vertebrae": _SCAN
     | _of_type(_TEXT, "level")
     | _of_type(_WHOLE, "label")

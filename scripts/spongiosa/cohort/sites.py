@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: The tables that every site has.
-REQUIRED_TABLES = (*COHORT_TABLES, "patients")
+REQUIRED_TABLES = (*(name for name in COHORT_TABLES if name != "calibration"), "patients")
 
 #: Those that are merged where all sites have them.
-OPTIONAL_TABLES = ("readers", "screws")
+OPTIONAL_TABLES = ("calibration", "readers", "screws")
 
 #: Paths in them that lead nowhere without the folder of their site.
 PATH_COLUMNS = {"scans": ("review_picture",)}
