@@ -17,14 +17,16 @@ from spongiosa.volume import Volume, oriented_lps
 #: What is shown before, behind and beside the middles of the bodies, mm.
 BEFORE_MM, BEHIND_MM, BESIDE_MM = 60.0, 85.0, 75.0
 WINDOW_HU = (-150.0, 500.0)
+WIDTH_INCH, LEAST_HEIGHT_INCH = 9.0, 3.0
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Per slice, the row and the column of the middle of the bodies."""
+    """Per slice, the row and the column of the middle of the bodies; or of the scan, where none was found."""
 
     row: NDArray[np.int_]
     column: NDArray[np.int_]
+    is_found: bool
 
 
 def draw_overlay(scan: Volume, spine: LocalisedSpine | None, path: Path, true_bodies: Volume | None = None) -> None:
@@ -38,11 +40,12 @@ def draw_overlay(scan: Volume, spine: LocalisedSpine | None, path: Path, true_bo
     layers = [None if part is None else oriented_lps(part).voxels for part in (spine and spine.bodies, true_bodies)]
     column = _column_through(image, layers[0])
     x_mm, y_mm, z_mm = image.geometry.spacing_mm
-    height_mm = image.voxels.shape[0] * z_mm
-    figure = Figure(figsize=(9.0, max(9.0 * height_mm / (BEFORE_MM + BEHIND_MM + 2 * BESIDE_MM), 2.5)), layout="tight")
-    limits = ((BEFORE_MM, BEHIND_MM), (BESIDE_MM, BESIDE_MM))
-    views = zip(figure.subplots(1, 2), (True, False), (y_mm, x_mm), limits, strict=True)
-    for axes, is_sagittal, step, (before_mm, after_mm) in views:
+    views = [_view(image, column, True, y_mm), _view(image, column, False, x_mm)]
+    widths_mm = [(last - first) * step for (first, last), step in zip(views, (y_mm, x_mm), strict=True)]
+    height = max(WIDTH_INCH * image.voxels.shape[0] * z_mm / sum(widths_mm), LEAST_HEIGHT_INCH)
+    figure = Figure(figsize=(WIDTH_INCH, height), layout="tight")
+    panels = figure.subplots(1, 2, width_ratios=widths_mm)
+    for axes, is_sagittal, step, limits in zip(panels, (True, False), (y_mm, x_mm), views, strict=True):
         axes.imshow(
             _curved(image.voxels, column, is_sagittal),
             cmap="gray",
@@ -54,9 +57,7 @@ def draw_overlay(scan: Volume, spine: LocalisedSpine | None, path: Path, true_bo
         for labels, is_truth in zip(layers, (False, True), strict=True):
             if labels is not None:
                 _outline(axes, _curved(labels, column, is_sagittal), is_truth)
-        middle = (column.row if is_sagittal else column.column)[[0, -1]]
-        if layers[0] is not None and (layers[0] > 0).any():
-            axes.set_xlim(middle.min() - before_mm / step, middle.max() + after_mm / step)
+        axes.set_xlim(*limits)
         axes.set_axis_off()
     with written_whole(path) as part:
         figure.savefig(part, dpi=80)
@@ -66,11 +67,21 @@ def _column_through(image: Volume, labels: NDArray[Any] | None) -> _Column:
     depth, rows, columns = image.voxels.shape
     present = [] if labels is None else [int(value) for value in np.unique(labels) if value]
     if labels is None or not present:
-        return _Column(np.full(depth, rows // 2), np.full(depth, columns // 2))
+        return _Column(np.full(depth, rows // 2), np.full(depth, columns // 2), False)
     centres = np.array(sorted(tuple(np.argwhere(labels == value).mean(axis=0)) for value in present))
     slices = np.arange(depth)
     row, column = (np.interp(slices, centres[:, 0], centres[:, side]).round().astype(int) for side in (1, 2))
-    return _Column(row, column)
+    return _Column(row, column, True)
+
+
+def _view(image: Volume, column: _Column, is_sagittal: bool, step_mm: float) -> tuple[float, float]:
+    """First and last row (sagittal) or column (coronal) that is shown: the whole scan, or what lies near the bodies."""
+    size = image.voxels.shape[1 if is_sagittal else 2]
+    if not column.is_found:
+        return (0.0, float(size))
+    middle = column.row if is_sagittal else column.column
+    before_mm, after_mm = (BEFORE_MM, BEHIND_MM) if is_sagittal else (BESIDE_MM, BESIDE_MM)
+    return (max(middle.min() - before_mm / step_mm, 0.0), min(middle.max() + after_mm / step_mm, float(size)))
 
 
 def _curved(voxels: NDArray[Any], column: _Column, is_sagittal: bool) -> NDArray[Any]:

@@ -68,9 +68,9 @@ class ScanResult:
 
     @property
     def least_dice(self) -> float | None:
-        """Least Dice of a body that is in view as a whole and has a truth."""
-        found = [row.dice_body for row in self.rows if row.dice_body is not None and "truncated" not in row.flags]
-        return min(found, default=None)
+        """Least Dice of a body that is in view as a whole and has a truth, without the sacrum's, which has no end."""
+        whole = [row for row in self.rows if "truncated" not in row.flags and row.level != "S1"]
+        return min((row.dice_body for row in whole if row.dice_body is not None), default=None)
 
     @property
     def badness(self) -> tuple[int, float]:
