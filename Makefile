@@ -9,8 +9,8 @@ RESULTS ?= results
 SCANS ?= scans
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env demo test test-slow test-slurm quicktest lint lock config clean status demo-studies gallery accuracy \
-  calibration localiser-report fuzz reference
+.PHONY: help env demo test suite test-slow test-slurm quicktest lint lock config clean status demo-studies gallery \
+  accuracy calibration localiser-report fuzz reference
 
 help:  ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,7 +28,11 @@ demo: env  ## a synthetic cohort of 16 patients, from DICOM to the report
 	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES)
 	$(BIN)/python -m spongiosa.report.headline demo/results
 
-test: env lint  ## style, types and the test suite (long runs: make test-slow)
+test: env  ## style, types and the test suite (long runs: make test-slow)
+	$(MAKE) --no-print-directory --jobs 2 lint suite
+
+# Beside `lint`, which has work for one core alone.
+suite: env
 	$(BIN)/python -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder -m "not slow"
 
 test-slow: env  ## what `make test` leaves out: long runs, and a real SLURM where root, slurm-wlm and munge are there
