@@ -33,7 +33,7 @@ from spongiosa.cohort.plan import fingerprints_path
 from spongiosa.cohort.schemas import TABLES
 from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.density.indices import SHAPES, SLICES, derive_indices, joined_patients
-from spongiosa.provenance import write_table
+from spongiosa.provenance import write_csv, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ("L1", "L2", "L3", "L4", "L5")
@@ -100,7 +100,7 @@ def aggregate(folder: Path) -> None:
             write(cohort)
     patients = joined_patients(pd.concat(indices, ignore_index=True), None)
     write_table(cohort_folder / "patients.parquet", patients)
-    patients.to_csv(cohort_folder / "patients.csv", index=False, lineterminator="\n")
+    write_csv(cohort_folder / "patients.csv", patients)
 
 
 def measured(command: list[str], folder: Path) -> tuple[dict[str, float], str]:

@@ -18,7 +18,7 @@ from spongiosa.cohort.secret import project_secret
 from spongiosa.config.aggregate import AggregateSettings
 from spongiosa.config.clinical import ClinicalSettings
 from spongiosa.density.indices import derive_indices, joined_patients
-from spongiosa.provenance import read_tables, write_table
+from spongiosa.provenance import read_tables, write_csv, write_table
 
 if "snakemake" in globals():
     log = open_log(Path(snakemake.log[0]))
@@ -63,5 +63,5 @@ if "snakemake" in globals():
     further = (pd.concat(acquisition, ignore_index=True), pd.concat(words, ignore_index=True))
     patients = joined_patients(pd.concat(indices, ignore_index=True), clinical, *further)
     write_table(Path(outputs.patients), patients)
-    patients.to_csv(outputs.patients_csv, index=False, lineterminator="\n")
+    write_csv(Path(outputs.patients_csv), patients)
     log.info("%d patients, %d scans, %d measurements", len(patients), counts["scans"], counts["measurements"])

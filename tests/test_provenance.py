@@ -13,6 +13,7 @@ from spongiosa.provenance import (
     file_digest,
     package_versions,
     read_tables,
+    write_csv,
     write_table,
     written_whole,
 )
@@ -71,3 +72,17 @@ def test_changed_versions_are_named():
 def test_every_reason_has_a_sentence():
     assert set(MEANING) == set(Reason)
     assert all(sentence.endswith((".", "?")) for sentence in MEANING.values())
+
+
+def test_a_csv_has_the_text_that_its_nullable_columns_have(tmp_path):
+    table = pd.DataFrame(
+        {
+            "patient_id": pd.array(["P1", 'a "quoted", name', None], dtype="string"),
+            "hu": pd.array([1.0, 0.1 + 0.2, None], dtype="Float64"),
+            "levels": pd.array([4, None, 0], dtype="Int64"),
+            "is_female": pd.array([True, None, False], dtype="boolean"),
+            "age": [61.5, float("nan"), 1e-7],
+        }
+    )
+    write_csv(tmp_path / "table.csv", table)
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == table.to_csv(index=False, lineterminator="\n")

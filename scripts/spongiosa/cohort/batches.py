@@ -59,7 +59,9 @@ def cohort_writer(paths: dict[str, Path], tables: UnitTables) -> Iterator[Callab
     with ExitStack() as stack:
         parts = {name: stack.enter_context(written_whole(path)) for name, path in paths.items()}
         writers = {
-            name: stack.enter_context(pq.ParquetWriter(part, schemas[name], compression="zstd"))
+            name: stack.enter_context(
+                pq.ParquetWriter(part, schemas[name], compression="zstd", use_dictionary=_texts(schemas[name]))
+            )
             for name, part in parts.items()
         }
 
@@ -73,6 +75,13 @@ def cohort_writer(paths: dict[str, Path], tables: UnitTables) -> Iterator[Callab
             return rows
 
         yield write
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    """Columns whose values repeat; a dictionary of measured values would be built and thrown away."""
+    import pyarrow as pa
+
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
 
 
 def _common_schema(paths: list[Path]) -> pa.Schema:

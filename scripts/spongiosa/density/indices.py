@@ -6,6 +6,7 @@ missing).  Classes that follow from a threshold are made by the studies, not her
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,41 +51,42 @@ class CohortMeasurements:
     def __init__(self, rows: pd.DataFrame, patients: pd.Index) -> None:
         """`rows` are measurements of one session of the `patients` (sorted, unique)."""
         valid = rows[(rows["variant"] == "default") & (rows["status"] == Status.OK)]
-        table = pd.DataFrame(
-            {
-                "patient": patients.get_indexer(pd.Index(valid["patient_id"])),
-                "level": valid["level"].astype("category").to_numpy(),
-                "region": valid["region"].astype("category").to_numpy(),
-                **{quantity: _real_or_nothing(valid, quantity) for quantity in QUANTITIES},
-            }
-        )
-        table = table[table["patient"] >= 0]
+        number = patients.get_indexer(pd.Index(valid["patient_id"]))
+        is_wanted = (number >= 0) & valid["level"].notna().to_numpy(dtype=bool)
+        valid, number = valid[is_wanted], number[is_wanted]
         self.patients = patients
         #: Why the patient's scan has no density line, by patient; missing where it has one, or where nothing says.
         self.calibration_reason = _first_of_patient(valid, "calibration_reason", patients)
-        #: Mean over sides, by patient, level and region; NaN where nothing was measured.
-        self._by_region = table.groupby(["patient", "level", "region"], observed=True)[list(QUANTITIES)].mean()
-        self._by_region = self._by_region.reset_index()
-        slices = table[table["region"].isin(SLICES)]
-        #: Sum and number of the slices of every level that has enough of them, by quantity.
-        self._slices = {quantity: _enough_slices(slices, quantity) for quantity in ("hu_mean", "hu_referenced_mean")}
+        level, self._levels = pd.factorize(valid["level"])
+        region, self._regions = pd.factorize(valid["region"])
+        #: Patients, levels and regions; the last place of the latter two stays empty, for what nobody has (index -1).
+        shape = (len(patients), len(self._levels) + 1, len(self._regions) + 1)
+        cell = np.ravel_multi_index((number, level, region), shape)
+        #: By quantity, of `shape`: sums over the sides that were measured, and how many these are.
+        self._sums, self._counts = {}, {}
+        for quantity in QUANTITIES:
+            values = _real_or_nothing(valid, quantity)
+            for kept, weights in ((self._sums, np.nan_to_num(values)), (self._counts, ~np.isnan(values))):
+                kept[quantity] = np.bincount(cell, weights, minlength=math.prod(shape)).reshape(shape)
 
     def three_slice_mean(self, levels: Iterable[str], minimum_levels: int, quantity: str = "hu_mean") -> pd.DataFrame:
         """Mean over all slices of the three-slice ellipses, each slice with the same weight (study 000: 12 slices).
 
         A level counts when at least two of its three slices were measured.
         """
-        rows = self._slices[quantity]
-        of_patient = rows[rows["level"].isin(list(levels))].groupby("patient")
-        totals = of_patient[["sum", "size"]].sum()
-        return self._index(totals["sum"] / totals["size"], of_patient.size(), minimum_levels)
+        cells = self._cells(levels, SLICES)
+        sums, slices = (table[quantity][cells].sum(axis=2) for table in (self._sums, self._counts))
+        is_enough = slices >= MINIMUM_SLICES
+        mean = _quotient((sums * is_enough).sum(axis=1), (slices * is_enough).sum(axis=1))
+        return self._index(mean, is_enough.sum(axis=1), minimum_levels)
 
     def region_mean(self, levels: Iterable[str], region: str, quantity: str, minimum_levels: int) -> pd.DataFrame:
         """Mean over levels of a region; left and right of a level are averaged first."""
-        rows = self._by_region
-        chosen = rows[(rows["region"] == region) & rows["level"].isin(list(levels)) & rows[quantity].notna()]
-        of_patient = chosen.groupby("patient")[quantity]
-        return self._index(of_patient.mean(), of_patient.size(), minimum_levels)
+        cells = self._cells(levels, [region])
+        sums, sides = (table[quantity][cells][:, :, 0] for table in (self._sums, self._counts))
+        levels_measured = (sides > 0).sum(axis=1)
+        of_levels = np.nan_to_num(_quotient(sums, sides))
+        return self._index(_quotient(of_levels.sum(axis=1), levels_measured), levels_measured, minimum_levels)
 
     def nothing(self, reason: Reason) -> pd.DataFrame:
         """The index that no patient has."""
@@ -108,16 +110,21 @@ class CohortMeasurements:
     def _numbers(self) -> pd.RangeIndex:
         return pd.RangeIndex(len(self.patients))
 
-    def _index(self, mean: pd.Series[float], levels: pd.Series[int], minimum_levels: int) -> pd.DataFrame:
-        levels_used = levels.reindex(self._numbers, fill_value=0).astype("int64")
+    def _cells(self, levels: Iterable[str], regions: Iterable[str]) -> tuple[NDArray[np.intp], ...]:
+        """Where all patients have these levels and regions, for tables of the shape of `_sums`."""
+        places = (self._levels.get_indexer(list(levels)), self._regions.get_indexer(list(regions)))
+        return np.ix_(range(len(self.patients)), *places)
+
+    def _index(self, mean: FloatArray, levels_used: NDArray[np.int64], minimum_levels: int) -> pd.DataFrame:
         is_enough = levels_used >= minimum_levels
         too_few = np.where(levels_used == 0, str(Reason.NOT_MEASURED), str(Reason.TOO_FEW_LEVELS))
         return pd.DataFrame(
             {
-                "value": mean.reindex(self._numbers).where(is_enough),
+                "value": np.where(is_enough, mean, np.nan),
                 "levels_used": levels_used,
-                "reason": pd.Series(too_few, index=self._numbers, dtype=object).where(~is_enough, None),
-            }
+                "reason": pd.Series(too_few, dtype=object).where(~is_enough, None),
+            },
+            index=self._numbers,
         )
 
 
@@ -129,10 +136,9 @@ def _first_of_patient(rows: pd.DataFrame, column: str, patients: pd.Index) -> pd
     return known.astype(object).reindex(patients).reset_index(drop=True)
 
 
-def _enough_slices(slices: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    known = slices.dropna(subset=quantity)
-    by_level = known.groupby(["patient", "level"], observed=True)[quantity].agg(["sum", "size"]).reset_index()
-    return by_level[by_level["size"] >= MINIMUM_SLICES]
+def _quotient(sums: FloatArray, counts: FloatArray) -> FloatArray:
+    """Means; NaN where nothing was counted."""
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def _real_or_nothing(rows: pd.DataFrame, quantity: str) -> FloatArray:
