@@ -22,9 +22,15 @@ from spongiosa.volume import Geometry, Volume
 
 @pytest.fixture(scope="module")
 def scanned() -> tuple[Volume, Volume]:
-    """A scan and its true label map."""
+    """A scan and its true label map; the patient lies 3 mm beside the middle of the field of view."""
     scanner = ScannerParameters(
-        rows=256, columns=256, pixel_spacing_mm=1.3, slice_thickness_mm=3.0, slice_spacing_mm=3.0, cranial_level="T12"
+        rows=256,
+        columns=256,
+        pixel_spacing_mm=1.3,
+        slice_thickness_mm=3.0,
+        slice_spacing_mm=3.0,
+        cranial_level="T12",
+        off_centre_mm=(3.0, 0.0),
     )
     rendered = render_ct(build_patient(PatientParameters(), seed=5), scanner, seed=5)
     image = rendered.ct
@@ -52,6 +58,10 @@ def front_to_back(labels: np.ndarray) -> np.ndarray:
 
 def head_to_feet(labels: np.ndarray) -> np.ndarray:
     return labels[::-1]
+
+
+def left_to_right(labels: np.ndarray) -> np.ndarray:
+    return labels[:, :, ::-1]
 
 
 def neighbours_mixed(labels: np.ndarray) -> np.ndarray:
@@ -106,20 +116,22 @@ def eroded(labels: np.ndarray) -> np.ndarray:
     return np.where(ndimage.distance_transform_edt(labels > 0, sampling=(3.0, 1.3, 1.3)) > 4.0, labels, 0)
 
 
-SPOILT: list[Callable[[np.ndarray], np.ndarray]] = [
-    levels_moved,
-    front_to_back,
-    head_to_feet,
-    neighbours_mixed,
-    left_half_only,
-    in_fragments,
-    moved_sideways,
-    moved_down,
-    a_level_skipped,
-    a_level_twice,
-    swollen,
-    eroded,
-]
+#: What becomes of a spoilt map: refused with a reason, or (None) delivered with a flag.
+SPOILT: dict[Callable[[np.ndarray], np.ndarray], Reason | None] = {
+    levels_moved: None,
+    front_to_back: Reason.LABELS_OFF_GRID,
+    head_to_feet: Reason.LABELS_IMPLAUSIBLE,
+    left_to_right: Reason.LABELS_OFF_GRID,
+    neighbours_mixed: None,
+    left_half_only: None,
+    in_fragments: None,
+    moved_sideways: Reason.LABELS_OFF_GRID,
+    moved_down: Reason.LABELS_OFF_GRID,
+    a_level_skipped: None,
+    a_level_twice: Reason.LABELS_IMPLAUSIBLE,
+    swollen: None,
+    eroded: Reason.LABELS_OFF_GRID,
+}
 
 
 def imported(scanned, labels: np.ndarray, saved, opinion) -> LocalisedSpine:
@@ -142,15 +154,23 @@ def test_a_sound_map_agrees_and_carries_no_flag(scanned, saved, opinion):
     assert spine.description.gates["second_opinion_dice"] > 0.8
 
 
-@pytest.mark.parametrize("spoil", SPOILT)
-def test_a_spoilt_map_is_refused_or_flagged(scanned, saved, opinion, spoil):
+@pytest.mark.parametrize(("spoil", "reason"), SPOILT.items())
+def test_a_spoilt_map_is_refused_or_flagged(scanned, saved, opinion, spoil, reason):
     try:
         spine = imported(scanned, spoil(scanned[1].voxels), saved, opinion)
     except Excluded as refusal:
-        assert refusal.reason in (Reason.LABELS_IMPLAUSIBLE, Reason.LABELS_OFF_GRID)
+        assert refusal.reason is reason
     else:
+        assert reason is None
         assert is_noticed(spine)
         assert spine.description.confidence < 0.9
+
+
+def test_without_a_second_opinion_a_moved_map_is_flagged_by_the_image_alone(scanned, saved):
+    for spoil, flag in ((moved_down, "fits_better_moved"), (left_to_right, "fits_better_mirrored")):
+        spine = imported(scanned, spoil(scanned[1].voxels), saved, Reason.LOW_CONFIDENCE)
+        assert flag in spine.description.flags
+        assert spine.description.confidence <= 0.6
 
 
 def test_a_map_one_level_off_is_a_conflict_that_asks_for_a_reader(scanned, saved, opinion):
