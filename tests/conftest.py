@@ -1,16 +1,28 @@
-"""In which order the tests run: what takes longest first, so that no worker is left with it at the end."""
+"""What holds for all tests: the dearest run first, and none depends on chance or on the speed of the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples in every run, and none is too slow: a busy machine, or a new draw, is no fault of a change.
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
 
 TESTS = Path(__file__).resolve().parent
 
-#: The dearest modules, dearest first.  A worker takes whole modules in this order (`--no-loadscope-reorder` in the
-#: Makefile).  The run through sbatch mostly waits, so it stands first and others use the cores meanwhile; the modules
-#: that share one finished project do not all stand beside each other, as its second user would wait for its first.
+#: The dearest modules, dearest first, so that no worker is left with one at the end.  A worker takes whole modules in
+#: this order (`--no-loadscope-reorder` in the Makefile).  The run through sbatch mostly waits, so it stands first and
+#: others use the cores meanwhile; the modules that share one finished project do not all stand beside each other, as
+#: its second user would wait for its first.
 DEAREST_FIRST = (
     "slurm/test_demo_through_sbatch.py",
     "workflow/test_rerun.py",

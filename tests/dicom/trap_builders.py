@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -65,7 +64,7 @@ def nested_with_rubbish(folder: Path) -> Path:
         deep.mkdir(parents=True, exist_ok=True)
         path.rename(deep / path.name)
     (folder / "README.TXT").write_text("=cmd|' /C calc'!A0")
-    (folder / "Thumbs.db").write_bytes(os.urandom(2000))
+    (folder / "Thumbs.db").write_bytes(np.random.default_rng(1).bytes(2000))
     (folder / "empty").write_bytes(b"")
     (folder / "half").write_bytes(bytes(128) + b"DICM")
     (folder / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(40))
