@@ -1,7 +1,8 @@
 """Internal calibration, contrast phase and checks of the HU scale on synthetic patients; writes the page of results.
 
-    python benchmarks/internal_calibration.py [--count 144]
+    python benchmarks/internal_calibration.py [--count 144] [--workers 2] [--rows build/internal_calibration.jsonl]
 
+A run that was stopped goes on where it was, as long as the code is the same.
 Every beam is up to 3 keV softer or harder than its tube voltage says, as scanners differ; the header gives the voltage.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 from accuracy_scans import as_volume
 from internal_calibration_page import page
+from kept_rows import KeptRows, code_in_use
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import SpineDescription
@@ -182,25 +185,27 @@ def main() -> None:
     """Measure all cases and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=144)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "internal_calibration.md")
-    parser.add_argument("--rows", type=Path, help="also write the single scans, as CSV")
+    parser.add_argument(
+        "--rows", type=Path, default=Path("build/internal_calibration.jsonl"), help="what was measured so far"
+    )
     options = parser.parse_args()
-    started = time.process_time()
+    kept = KeptRows(options.rows, code_in_use(Path(__file__)))
+    scans = [(f"scan {case.seed}", case) for case in cases(options.count)]
     rows = []
-    for case in cases(options.count):
-        rows.append(measure(case))
-        print(
-            len(rows),
-            rows[-1]["phase"],
-            rows[-1]["found_phase"],
-            rows[-1]["reason"],
-            rows[-1]["error_mg_cm3"],
-            flush=True,
-        )
+    with ProcessPoolExecutor(options.workers) as pool:
+        for row in kept.of_all(scans, timed, pool):
+            rows.append(row)
+            print(len(rows), row["phase"], row["found_phase"], row["reason"], row["error_mg_cm3"], flush=True)
     table = pd.DataFrame(rows)
-    if options.rows:
-        table.to_csv(options.rows, index=False)
-    options.output.write_text(page(table, time.process_time() - started), encoding="utf-8")
+    options.output.write_text(page(table, table["cpu_seconds"].sum()), encoding="utf-8")
+
+
+def timed(case: Case) -> dict[str, Any]:
+    """What `measure` says of a scan, and what it cost."""
+    started = time.process_time()
+    return measure(case) | {"cpu_seconds": time.process_time() - started}
 
 
 if __name__ == "__main__":

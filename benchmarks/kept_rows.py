@@ -51,8 +51,13 @@ class KeptRows:
             yield self._results[name]
 
     def _keep(self, name: str, result: Any) -> None:
-        line = json.dumps({"code": self._code, "name": name, "result": result})
+        line = json.dumps({"code": self._code, "name": name, "result": result}, default=_plain)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         self._results[name] = json.loads(line)["result"]
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python.  Raises `AttributeError` for what is none."""
+    return value.item()
