@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +51,33 @@ class Run:
         return set(self.jobs) - {"record_run", "confirm_cohort"}
 
 
+def run_workflow(folder: Path, code: Path, results: Path, *arguments: str) -> Run:
+    """Call Snakemake in `folder` with the workflow of `code`, and say what ran, by the logs that were written."""
+    logs = results / "logs"
+    before = {log: log.stat().st_mtime_ns for log in logs.rglob("*.log")}
+    process = call_snakemake(folder, code, *arguments)
+    run = Run(process.returncode, process.stdout + process.stderr)
+    for log in sorted(logs.rglob("*.log")):
+        if before.get(log) == log.stat().st_mtime_ns:
+            continue
+        parts = log.relative_to(logs).with_suffix("").parts
+        run.jobs.setdefault(parts[0], []).append(parts[-1])
+        patients = COMPUTED.findall(log.read_text(encoding="utf-8"))
+        if patients:
+            run.computed.setdefault(parts[0], []).extend(patients)
+    return run
+
+
 @dataclass
 class Project:
     """A folder with the workflow, the inputs and the results."""
 
     folder: Path
+
+    def copy(self, folder: Path) -> Project:
+        """This project in another folder, with all times kept."""
+        shutil.copytree(self.folder, folder, copy_function=shutil.copy2)
+        return Project(folder)
 
     @property
     def results(self) -> Path:
@@ -86,19 +109,7 @@ class Project:
 
     def run(self, *arguments: str) -> Run:
         """Call Snakemake as a user would, with the code of this project."""
-        started = time.time()
-        time.sleep(0.05)
-        process = call_snakemake(self.folder, self.folder, *arguments)
-        run = Run(process.returncode, process.stdout + process.stderr)
-        for log in sorted((self.results / "logs").rglob("*.log")):
-            if log.stat().st_mtime < started:
-                continue
-            parts = log.relative_to(self.results / "logs").with_suffix("").parts
-            run.jobs.setdefault(parts[0], []).append(parts[-1])
-            patients = COMPUTED.findall(log.read_text(encoding="utf-8"))
-            if patients:
-                run.computed.setdefault(parts[0], []).extend(patients)
-        return run
+        return run_workflow(self.folder, self.folder, self.results, *arguments)
 
 
 def make_patient(folder: Path, patient_id: str, seed: int, trabecular_density_mg_cm3: float) -> None:
@@ -138,15 +149,7 @@ def run_here():
     """A function that calls this repository's workflow in a folder and says what it did, by the logs it wrote."""
 
     def run(folder: Path, results: Path) -> Run:
-        logs = results / "logs"
-        before = {path: path.stat().st_mtime_ns for path in logs.rglob("*.log")}
-        process = call_snakemake(folder, ROOT)
-        done = Run(process.returncode, process.stdout + process.stderr)
-        for log in sorted(logs.rglob("*.log")):
-            if before.get(log) != log.stat().st_mtime_ns:
-                parts = log.relative_to(logs).with_suffix("").parts
-                done.jobs.setdefault(parts[0], []).append(parts[-1])
-        return done
+        return run_workflow(folder, ROOT, results)
 
     return run
 
@@ -164,11 +167,30 @@ def run_study():
     return run
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills, for all workers of this run of the tests: who comes second waits and shares it."""
+    of_worker = tmp_path_factory.getbasetemp()
+    folder = (of_worker.parent if "PYTEST_XDIST_WORKER" in os.environ else of_worker) / name
+    done = folder.with_suffix(".done")
+    with folder.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory) -> Project:
     """Three patients in two units, run once from DICOM to the report; tests work on copies of it."""
-    project = Project(tmp_path_factory.mktemp("project") / "project")
-    project.folder.mkdir()
+    return Project(made_once(tmp_path_factory, "finished_project", make_finished_project))
+
+
+def make_finished_project(folder: Path) -> None:
+    """Copy the workflow into `folder`, make four patients there, and compute the first three."""
+    project = Project(folder)
     for name in WORKFLOW:
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
@@ -196,12 +218,9 @@ def finished_project(tmp_path_factory) -> Project:
     (project.folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     run = project.run()
     assert run.exit_status == 0, run.output
-    return project
 
 
 @pytest.fixture
 def project(finished_project, tmp_path) -> Project:
-    """A copy of the finished project, with all times kept, to change and run again."""
-    folder = tmp_path / "project"
-    shutil.copytree(finished_project.folder, folder, copy_function=shutil.copy2)
-    return Project(folder)
+    """A copy of the finished project to change and run again."""
+    return finished_project.copy(tmp_path / "project")

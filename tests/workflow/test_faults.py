@@ -1,8 +1,6 @@
 """What a bug, a crash and wrong inputs do to a run."""
 
 import json
-import os
-import subprocess
 
 import pandas as pd
 import pytest
@@ -11,11 +9,12 @@ from spongiosa.cohort.lock import take
 
 pytestmark = pytest.mark.workflow
 
-PLANT = "    rows = measure_regions(\n"
+#: The head of the stage's function; what a test plants stands below it.
+PLANT = "def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:\n"
 
 
 def test_an_unexpected_exception_fails_one_patient_and_the_exit_status(project):
-    planted = f'    if scan.patient_id == "P2":\n        raise KeyError("planted")\n{PLANT}'
+    planted = f'{PLANT}    if scan.patient_id == "P2":\n        raise KeyError("planted")\n'
     project.edit("scripts/extract_density.py", PLANT, planted)
     run = project.run()
     assert run.exit_status != 0
@@ -32,14 +31,10 @@ def test_an_unexpected_exception_fails_one_patient_and_the_exit_status(project):
     again = project.run()
     assert again.exit_status != 0
     assert again.rules == set(), "a failed scan is not tried again by itself"
-    project.edit("scripts/extract_density.py", planted, PLANT)
-    mended = project.run()
-    assert mended.exit_status == 0, mended.output
-    assert sorted(mended.computed["extract_density"]) == ["P1", "P2", "P3"], "the stage has other code for everyone"
 
 
 def test_a_patient_that_kills_its_process_is_passed_over_after_two_tries(project):
-    planted = f'    if scan.patient_id == "P1":\n        import os\n\n        os._exit(137)\n{PLANT}'
+    planted = f'{PLANT}    if scan.patient_id == "P1":\n        import os\n\n        os._exit(137)\n'
     project.edit("scripts/extract_density.py", PLANT, planted)
     run = project.run()
     assert run.exit_status != 0
@@ -51,6 +46,7 @@ def test_a_patient_that_kills_its_process_is_passed_over_after_two_tries(project
     project.edit("scripts/extract_density.py", planted, PLANT)
     mended = project.run()
     assert mended.exit_status == 0, mended.output
+    assert sorted(mended.computed["extract_density"]) == ["P1", "P2", "P3"], "the stage has other code for everyone"
     scans = pd.read_parquet(project.results / "cohort" / "scans.parquet")
     assert set(scans["status"]) == {"ok"}
 
@@ -116,31 +112,3 @@ def test_the_lock_of_a_killed_snakemake_stops_nobody(project):
     run = project.run()
     assert run.exit_status == 0, run.output
     assert run.rules - {"fit_study"} == {"analyse_study", "render_report"}
-
-
-@pytest.fixture
-def read_only_inputs(project):
-    """The inputs cannot be written: root may write everywhere, so a mount refuses it; permissions refuse others."""
-    inputs = project.folder / "input"
-    project.write_manifest(["P1", "P2", "P3", "P4"])
-    mount = ["mount", "--bind", "-o", "ro", str(inputs), str(inputs)]
-    if os.geteuid() == 0:
-        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-            pytest.skip("this machine does not let root mount a folder read-only")
-        yield inputs
-        subprocess.run(["umount", str(inputs)], check=True)
-    else:
-        folders = [inputs, *(path for path in inputs.rglob("*") if path.is_dir())]
-        for folder in folders:
-            folder.chmod(0o555)
-        yield inputs
-        for folder in folders:
-            folder.chmod(0o755)
-
-
-def test_inputs_that_cannot_be_written_are_measured(project, read_only_inputs):
-    with pytest.raises(OSError):
-        (read_only_inputs / "probe").write_text("")
-    run = project.run()
-    assert run.exit_status == 0, run.output
-    assert run.computed["extract_density"] == ["P4"]

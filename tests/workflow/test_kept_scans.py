@@ -27,15 +27,22 @@ def cohort_digests(project):
     return {path.name: file_digest(path) for path in (project.results / "cohort").glob("*.parquet")}
 
 
-@pytest.fixture
-def trimmed(project):
+@pytest.fixture(scope="module")
+def trimmed_project(finished_project, tmp_path_factory):
     """The finished project after `keep: none`: a run that does nothing but remove the scans."""
+    project = finished_project.copy(tmp_path_factory.mktemp("trimmed") / "project")
     project.configure(convert={"keep": "none"})
     run = project.run()
     assert run.exit_status == 0, run.output
     assert run.rules == {"trim_scans"}
     assert not any(scan_path(project, patient).exists() for patient in ("P1", "P2", "P3"))
     return project
+
+
+@pytest.fixture
+def trimmed(trimmed_project, tmp_path):
+    """A copy of the project without its scans, to change and run again."""
+    return trimmed_project.copy(tmp_path / "project")
 
 
 def test_nothing_runs_after_the_scans_were_removed(trimmed):

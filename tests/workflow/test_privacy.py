@@ -93,7 +93,7 @@ def searched(tmp_path_factory):
     (folder / "input" / "clinical.csv").write_text("patient_id,dxa_date\nP1,2024-03-01\n", encoding="utf-8")
     study = {
         "clinical": {"table": "input/clinical.csv"},
-        "cohort": {"manifest": "input/manifest.tsv", "patients_per_job": 2},
+        "cohort": {"manifest": "input/manifest.tsv", "patients_per_job": 3},
         "convert": {"patient_age": "bands", "patient_sex": "keep", "dates": "offset"},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")

@@ -47,7 +47,7 @@ def results(tmp_path_factory, run_study):
     ]
     lines = ["patient_id\tpath\tlabels\tbody_labels\tlabel_scheme", *("\t".join(map(str, row)) for row in rows)]
     (folder / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    study = {"cohort": {"manifest": "manifest.tsv", "patients_per_job": 4}, "output_dir": "results"}
+    study = {"cohort": {"manifest": "manifest.tsv", "patients_per_job": 5}, "output_dir": "results"}
     return run_study(folder, study) / "results"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 import pandas as pd
 import pytest
@@ -19,6 +20,28 @@ def result_digests(project):
         path for folder in ("cohort", "studies") for path in (project.results / folder).rglob("*") if path.is_file()
     ]
     return {path.relative_to(project.results).as_posix(): file_digest(path) for path in files}
+
+
+@pytest.fixture
+def read_only_inputs(project):
+    """The inputs cannot be written: root may write everywhere, so a mount refuses it; permissions refuse others.
+
+    None where this machine does not let root mount a folder.
+    """
+    inputs = project.folder / "input"
+    mount = ["mount", "--bind", "-o", "ro", str(inputs), str(inputs)]
+    if os.geteuid() == 0:
+        is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        yield inputs if is_mounted else None
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", str(inputs)], check=True)
+    else:
+        folders = [inputs, *(path for path in inputs.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        yield inputs
+        for folder in folders:
+            folder.chmod(0o755)
 
 
 def computed_patients(run):
@@ -74,7 +97,7 @@ def test_a_new_patient_costs_one_patient(project):
 def test_a_removed_patient_computes_nobody(project):
     project.write_manifest(["P1", "P3"])
     project.configure(clinical=project.configuration["clinical"] | {"allow_unmatched": True})
-    run = project.run()
+    run = project.run("--until", "aggregate_cohort", "draw_review")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == set()
     assert pd.read_parquet(project.results / "cohort" / "patients.parquet")["patient_id"].tolist() == ["P1", "P3"]
@@ -108,7 +131,7 @@ def test_a_replaced_image_is_seen(project):
     shutil.copytree(dicom / "P4", dicom / "P1")
     shutil.copy2(project.folder / "input" / "labels" / "P4.nii.gz", project.folder / "input" / "labels" / "P1.nii.gz")
     before = pd.read_parquet(project.results / "cohort" / "patients.parquet").set_index("patient_id")
-    run = project.run()
+    run = project.run("--until", "aggregate_cohort", "draw_review")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == {"P1"}
     after = pd.read_parquet(project.results / "cohort" / "patients.parquet").set_index("patient_id")
@@ -118,7 +141,7 @@ def test_a_replaced_image_is_seen(project):
 def test_replaced_labels_do_not_read_the_dicom_again(project):
     labels = project.folder / "input" / "labels" / "P3.nii.gz"
     os.utime(labels, ns=(1, 1))
-    run = project.run()
+    run = project.run("--until", "extract_density", "draw_review")
     assert run.exit_status == 0, run.output
     assert run.rules & ALL_STAGES == ALL_STAGES - {"index_series", "convert_scan"}
     assert computed_patients(run) == {"P3"}
@@ -131,14 +154,14 @@ def test_a_refresh_sees_replaced_images_where_starts_do_not_look(project):
     assert project.run().rules == set()
     refresh = project.run("refresh_inputs")
     assert refresh.exit_status == 0, refresh.output
-    assert computed_patients(project.run()) == {"P1"}
+    assert computed_patients(project.run("--until", "index_series")) == {"P1"}
 
 
 def test_a_corrected_level_computes_that_patient_from_the_localisation_on(project):
     header = "patient_id\taction\tlevel\tvalue\treader\treason\n"
     (project.folder / "overrides.tsv").write_text(header + "P2\tshift_levels\t\t1\tAB\tsixth lumbar vertebra\n")
     project.configure(review={"overrides": "overrides.tsv"})
-    run = project.run()
+    run = project.run("--until", "aggregate_cohort", "draw_review")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == {"P2"}
     assert "convert_scan" not in run.rules
@@ -149,7 +172,10 @@ def test_a_corrected_level_computes_that_patient_from_the_localisation_on(projec
     assert "L1" in others
 
 
-def test_the_same_inputs_give_the_same_bytes(project):
+def test_the_same_inputs_give_the_same_bytes_also_where_nobody_may_write_to_them(project, read_only_inputs):
+    if read_only_inputs is not None:
+        with pytest.raises(OSError):
+            (read_only_inputs / "probe").write_text("")
     before = result_digests(project)
     shutil.rmtree(project.results)
     run = project.run()
