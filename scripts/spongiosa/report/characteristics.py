@@ -24,17 +24,11 @@ def characteristics(
         rows = _counted(variable, frame) if variable.categories else [_averaged(variable, frame, footnotes)]
         records += [record for record, _ in rows]
         printed += [text for _, text in rows]
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(
-            "SD: standard deviation. Quartiles at (n + 1) p. Shapiro-Wilk: P of a normal distribution.",
-            *footnotes.notes(),
-        ),
+    notes = (
+        "SD: standard deviation. Quartiles at (n + 1) p. Shapiro-Wilk: P of a normal distribution.",
+        *footnotes.notes(),
     )
+    return TableExhibit.of_rows(key, title, caption, records, printed, notes)
 
 
 def _averaged(

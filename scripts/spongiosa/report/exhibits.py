@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -23,6 +24,20 @@ class TableExhibit:
     printed: pd.DataFrame
     caption: str
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_rows(
+        cls,
+        key: str,
+        title: str,
+        caption: str,
+        records: Sequence[Mapping[str, object]],
+        printed: Sequence[Mapping[str, str]],
+        notes: tuple[str, ...],
+    ) -> TableExhibit:
+        """The table with the rows `records` for machines and `printed` for people; a cell that a row lacks is empty."""
+        frame, shown = pd.DataFrame.from_records(list(records)), pd.DataFrame(list(printed)).fillna("")
+        return cls(key, title, frame, shown, caption, notes)
 
 
 @dataclass(frozen=True)

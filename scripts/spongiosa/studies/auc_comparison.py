@@ -57,12 +57,7 @@ def auc_comparison_table(
         record["p_holm"] = float(p)
         if len(cells) > 1:
             row["P (Holm)"] = p_value(float(p))
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(cells).fillna(""),
-        caption=f"DeLong's paired test, {confidence:.0%} intervals."
-        + (f" Holm: adjusted for {len(cells)} comparisons." if len(cells) > 1 else ""),
-        notes=footnotes.notes(),
+    caption = f"DeLong's paired test, {confidence:.0%} intervals." + (
+        f" Holm: adjusted for {len(cells)} comparisons." if len(cells) > 1 else ""
     )
+    return TableExhibit.of_rows(key, title, caption, records, cells, footnotes.notes())

@@ -55,21 +55,15 @@ def group_comparison(
         overall, reason = _overall(variable, frame, group, list(groups), seed)
         records += _records(variable, frame, group, list(groups), comparisons, overall)
         printed += _printed(variable, frame, group, groups, comparisons, (overall, reason), footnotes)
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(
-            f"Numbers are mean ± standard deviation, counts n (%). Every P of a group is against "
-            f"{next(iter(groups.values()))}. Of numbers it is Mann-Whitney's (asymptotic, tie-corrected), of counts "
-            "Pearson's chi-square, or Fisher's where an expected count is below 5. "
-            + ("P overall compares all groups, numbers by Kruskal-Wallis. " if len(groups) > 2 else "")
-            + "Two-sided, not corrected for multiple comparisons.",
-            *footnotes.notes(),
-        ),
+    notes = (
+        f"Numbers are mean ± standard deviation, counts n (%). Every P of a group is against "
+        f"{next(iter(groups.values()))}. Of numbers it is Mann-Whitney's (asymptotic, tie-corrected), of counts "
+        "Pearson's chi-square, or Fisher's where an expected count is below 5. "
+        + ("P overall compares all groups, numbers by Kruskal-Wallis. " if len(groups) > 2 else "")
+        + "Two-sided, not corrected for multiple comparisons.",
+        *footnotes.notes(),
     )
+    return TableExhibit.of_rows(key, title, caption, records, printed, notes)
 
 
 def compare_numbers(first: pd.Series, second: pd.Series) -> Comparison:

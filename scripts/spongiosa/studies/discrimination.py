@@ -66,19 +66,13 @@ def roc_table(
         found = _discriminate(frame[marker.column], event, marker.direction, confidence, draws, seed)
         records.append({"marker": marker.column, "direction": marker.direction, **_record(found)})
         printed.append({"Marker": marker.heading, **_cells(found, marker, footnotes)})
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(
-            f"AUC with DeLong's {confidence:.0%} interval; bootstrap: {draws} stratified resamples, percentiles. P: "
-            "asymptotic, with the standard error under AUC = 0.5. Cut-off: midpoint of two neighbouring values with "
-            "the greatest Youden index (of ties the most sensitive). The direction is fixed beforehand, never turned.",
-            *footnotes.notes(),
-        ),
+    notes = (
+        f"AUC with DeLong's {confidence:.0%} interval; bootstrap: {draws} stratified resamples, percentiles. P: "
+        "asymptotic, with the standard error under AUC = 0.5. Cut-off: midpoint of two neighbouring values with "
+        "the greatest Youden index (of ties the most sensitive). The direction is fixed beforehand, never turned.",
+        *footnotes.notes(),
     )
+    return TableExhibit.of_rows(key, title, caption, records, printed, notes)
 
 
 def areas_in_words(table: TableExhibit, names: Mapping[str, str]) -> str:

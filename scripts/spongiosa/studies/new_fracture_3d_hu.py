@@ -227,13 +227,9 @@ def _accuracy_table(frame: pd.DataFrame, event: pd.Series, confidence: float) ->
             for name, share in shares.items()
         }
         printed.append({"Marker": marker.label, "Rule": f"< {number(best.best.midpoint, 1)} HU", **cells})
-    return TableExhibit(
-        key="t5_accuracy",
-        title="Table 5. Accuracy at the Youden cut-off",
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=f"Wilson intervals, {confidence:.0%}. Cut-offs chosen on these patients flatter all indices.",
-        notes=footnotes.notes(),
+    caption = f"Wilson intervals, {confidence:.0%}. Cut-offs chosen on these patients flatter all indices."
+    return TableExhibit.of_rows(
+        "t5_accuracy", "Table 5. Accuracy at the Youden cut-off", caption, records, printed, footnotes.notes()
     )
 
 

@@ -65,14 +65,7 @@ def outcome_baseline(
         row = by_name[variable.column]
         records += _records(row)
         printed += _printed(variable, row, headings, footnotes)
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(*notes, *footnotes.notes()),
-    )
+    return TableExhibit.of_rows(key, title, caption, records, printed, (*notes, *footnotes.notes()))
 
 
 def _records(row: BaselineRow) -> list[dict[str, object]]:

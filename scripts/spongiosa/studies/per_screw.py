@@ -150,14 +150,17 @@ def _side_by_side(
                 }
             )
     given = "total hip T-score and " if adjusted else ""
-    return TableExhibit(
-        key="t6b_per_screw",
-        title="Table 6b. Each density per patient and per screw",
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=f"Models of {given}one density each; {confidence:.0%} intervals. Event: loosening of the patient (any "
-        "screw) or of the screw.",
-        notes=footnotes.notes(),
+    caption = (
+        f"Models of {given}one density each; {confidence:.0%} intervals. Event: loosening of the patient (any "
+        "screw) or of the screw."
+    )
+    return TableExhibit.of_rows(
+        "t6b_per_screw",
+        "Table 6b. Each density per patient and per screw",
+        caption,
+        records,
+        printed,
+        footnotes.notes(),
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from spongiosa.report.exhibits import Footnotes, TableExhibit
 from spongiosa.report.formatting import estimate_interval, number, p_value
 from spongiosa.statistics.logistic import LogisticCoefficient, LogisticFit
@@ -60,14 +58,7 @@ def selection_table(
         notes += [multivariable.reason] if multivariable.reason else []
     elif reason:
         notes.append(f"No multivariable model: {reason}")
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(*notes, *footnotes.notes()),
-    )
+    return TableExhibit.of_rows(key, title, caption, records, printed, (*notes, *footnotes.notes()))
 
 
 def model_table(
@@ -105,14 +96,8 @@ def model_table(
                 }
             )
     methods = sorted({fit.method for fit, _ in models.values() if fit is not None})
-    return TableExhibit(
-        key=key,
-        title=title,
-        frame=pd.DataFrame.from_records(records),
-        printed=pd.DataFrame(printed).fillna(""),
-        caption=caption,
-        notes=(*(f"{method[0].upper()}{method[1:]}." for method in methods), *footnotes.notes()),
-    )
+    notes = (*(f"{method[0].upper()}{method[1:]}." for method in methods), *footnotes.notes())
+    return TableExhibit.of_rows(key, title, caption, records, printed, notes)
 
 
 def coefficient_label(name: str, labels: Mapping[str, str]) -> str:
