@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spongiosa.anatomy.frame import SpineDescription
-from spongiosa.config.contrast import ContrastSettings
+from spongiosa.config.contrast import ContrastSettings, Phase
 from spongiosa.config.convert import ConvertSettings
 from spongiosa.config.internal_calibration import InternalCalibrationSettings
 from spongiosa.config.quality import QualitySettings
@@ -42,6 +42,8 @@ class RealScan:
     kvp: float | None
     header_says_agent: bool | None
     by_eye: str
+    phase_by_eye: Phase | None
+    """None where no vessel is in view, so that the phase must be left open."""
 
 
 def real_scans() -> list[RealScan]:
@@ -56,7 +58,7 @@ def _lumbar() -> RealScan:
     vertebrae = Volume(ours.astype(np.uint8), ct.geometry)
     bodies = Volume(np.where(parts.voxels == 1, vertebrae.voxels, 0).astype(np.uint8), ct.geometry)
     return RealScan(
-        "lumbar_ct_3mm", ct, vertebrae, bodies, 120.0, None, "native; fatty muscle of an old man, hip metal"
+        "lumbar_ct_3mm", ct, vertebrae, bodies, 120.0, None, "native; fatty muscle of an old man, hip metal", "none"
     )
 
 
@@ -82,6 +84,7 @@ def _abdomen() -> RealScan:
         scan.acquisition["kvp"],
         scan.acquisition["contrast_agent"],
         "enhanced: bright aorta, vena cava and liver veins fill; portal inflow to portal venous",
+        "portal_venous",
     )
 
 
@@ -92,7 +95,8 @@ def _crop() -> RealScan:
         for name in ("label-22_ct", "seg-vert_label-22_msk", "seg-subreg_label-22_msk")
     )
     bodies = Volume(np.where(np.isin(parts.voxels, (49, 50)), 22, 0).astype(np.uint8), ct.geometry)
-    return RealScan("l3_crop_ct", ct, vertebrae, bodies, None, None, "crop of the spine without vessels, very noisy")
+    by_eye = "crop of the spine without vessels, very noisy"
+    return RealScan("l3_crop_ct", ct, vertebrae, bodies, None, None, by_eye, None)
 
 
 def real_section() -> list[str]:
@@ -125,8 +129,9 @@ def _row(scan: RealScan) -> str:
         else f"{line.slope_mg_cm3_per_hu:.3f} mg/cm3 per HU, {outcome.report['effective_energy_kev']:.0f} keV"
     )
     noise = quality.values["noise_sd_hu"]
+    agrees = "as by eye" if phase.phase == scan.phase_by_eye else f"**by eye {scan.phase_by_eye or 'open'}**"
     flags = ", ".join(quality.flags) or "no flag"
     return (
-        f"| {scan.name} | {scan.by_eye} | passes | {tissues} | {phase.phase or 'open'} ({phase.confidence:.2f}) "
+        f"| {scan.name} | {scan.by_eye} | passes | {tissues} | {phase.phase or 'open'} ({phase.confidence:.2f}), {agrees} "
         f"| {calibrated} | {'-' if noise is None else f'{noise:.0f}'}, {flags} |"
     )
