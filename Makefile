@@ -59,7 +59,7 @@ accuracy: env  ## every region against the synthetic truth: docs/accuracy.md
 calibration: env  ## phantoms, poses, kernels and voltages against known density: docs/calibration.md
 	$(BIN)/python benchmarks/calibration.py --workers $(CORES)
 
-localiser-report: env  ## a page about a folder of scans: make localiser-report SCANS=folder
+localiser-report: env  ## a page about a folder or a table of scans: make localiser-report SCANS=folder
 	$(BIN)/python -m spongiosa.localise.report $(SCANS) build/localiser
 
 fuzz: env  ## 2,000 mutated files and 200 mutated folders through the ingest

@@ -86,7 +86,7 @@ def run_case(number: int, folder: Path) -> None:
         }
     with written_whole(folder / f"{number:04d}.json") as part:
         part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    draw_overlay(ct, spine, folder / f"{number:04d}.png")
+    draw_overlay(ct, spine, folder / f"{number:04d}.png", as_volume(scan.bodies))
 
 
 def _peak_mb() -> float:
