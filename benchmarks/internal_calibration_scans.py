@@ -132,6 +132,7 @@ def _row(scan: RealScan) -> str:
     agrees = "as by eye" if phase.phase == scan.phase_by_eye else f"**by eye {scan.phase_by_eye or 'open'}**"
     flags = ", ".join(quality.flags) or "no flag"
     return (
-        f"| {scan.name} | {scan.by_eye} | passes | {tissues} | {phase.phase or 'open'} ({phase.confidence:.2f}), {agrees} "
+        f"| {scan.name} | {scan.by_eye} | passes | {tissues} "
+        f"| {phase.phase or 'open'} ({phase.confidence:.2f}), {agrees} "
         f"| {calibrated} | {'-' if noise is None else f'{noise:.0f}'}, {flags} |"
     )
