@@ -6,7 +6,6 @@ python benchmarks/region_pictures.py [--output docs/images]
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +14,6 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from accuracy_scans import as_volume, localised
-from scipy import ndimage
 
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector
 from spongiosa.config.regions import AvoidanceSettings, RegionsSettings, VariantSettings
@@ -25,16 +23,17 @@ from spongiosa.regions.region import RegionSet
 from spongiosa.regions.segmentation import COLOURS
 from spongiosa.regions.survey import SurveyedVertebra, survey_spine
 from spongiosa.regions.volumes import QUADRANTS
+from spongiosa.report.panels import Overlay, PanelView, draw_view, plane_view
+from spongiosa.report.reformats import LEFT, POSTERIOR, Reformat
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import render_ct
 from spongiosa.synthetic.variants import BoneIsland
-from spongiosa.volume import FloatArray, Volume
+from spongiosa.volume import Volume
 
 LEVEL = "L3"
 STEP_MM, HALF_MM = 0.3, 36.0
 WINDOW_HU = (-150.0, 550.0)
-WHITE = (1.0, 1.0, 1.0)
 
 #: File name, and per panel its title, its view and the regions in it (variant after a slash).
 PICTURES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
@@ -63,20 +62,6 @@ PICTURES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class View:
-    """A plane by a point and two unit vectors: to the right of the picture, and up."""
-
-    point_mm: FloatArray
-    right: FloatArray
-    up: FloatArray
-
-    def points_mm(self) -> FloatArray:
-        ticks = np.arange(-HALF_MM, HALF_MM, STEP_MM)
-        across, upwards = np.meshgrid(ticks, ticks)
-        return np.asarray(self.point_mm + across[..., None] * self.right + upwards[..., None] * self.up)
-
-
 def main() -> None:
     """Render a vertebra, place its regions and draw every picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -100,13 +85,13 @@ def main() -> None:
     for name, panels in PICTURES.items():
         figure, axes = plt.subplots(1, len(panels), figsize=(3.2 * len(panels), 3.5), layout="constrained")
         for ax, (title, view, shown) in zip(axes, panels, strict=True):
-            draw(ax, view_of(view, found), ct, bodies, regions, shown)
-            ax.set_title(title, fontsize=8)
+            plane = view_of(view, found)
+            draw_view(ax, panel(title, view, plane, ct, bodies, regions, shown), is_synthetic=False)
         figure.savefig(options.output / f"regions_{name}.png", dpi=90)
         plt.close(figure)
 
 
-def view_of(name: str, found: SurveyedVertebra) -> View:
+def view_of(name: str, found: SurveyedVertebra) -> Reformat:
     """A plane through the body's centre, or through the axis of the left pedicle."""
     body, whole = found.body, found.whole
     if body is None or whole is None:
@@ -114,40 +99,34 @@ def view_of(name: str, found: SurveyedVertebra) -> View:
     frame: VertebralFrame = body.frame
     middle = (body.surface_on_axis_mm(is_superior=True) + body.surface_on_axis_mm(is_superior=False)) / 2
     centre = frame.to_lps_mm(np.array([0.0, 0.0, middle]))
+    half = (HALF_MM, HALF_MM)
     if name == "sagittal":
-        return View(centre, frame.posterior, frame.superior)
+        return plane_view(centre, frame.posterior, -frame.superior, half, STEP_MM)
     if name == "axial":
         # The scan's own slice at mid-height, in which the regions of a slice lie.
-        return View(centre, np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+        return plane_view(centre, LEFT, POSTERIOR, half, STEP_MM)
     pedicle = find_pedicles(whole, body)["left"]
     across = unit_vector(frame.left - (frame.left @ pedicle.direction) * pedicle.direction)
-    return View(pedicle.isthmus_mm + 8.0 * pedicle.direction, across, pedicle.direction)
+    return plane_view(pedicle.isthmus_mm + 8.0 * pedicle.direction, across, -pedicle.direction, half, STEP_MM)
 
 
-def draw(
-    ax: plt.Axes, view: View, ct: Volume, bodies: Volume, regions: RegionSet, shown: tuple[str, ...]
-) -> None:  # fmt: skip
+def panel(
+    title: str, name: str, plane: Reformat, ct: Volume, bodies: Volume, regions: RegionSet, shown: tuple[str, ...]
+) -> PanelView:  # fmt: skip
     """The image of a plane, the body's outline and the regions in it."""
-    points = view.points_mm()
-    indices = np.moveaxis(ct.geometry.indices_zyx(points), -1, 0)
-    extent = (-HALF_MM, HALF_MM, -HALF_MM, HALF_MM)
-    hu = ndimage.map_coordinates(ct.voxels.astype(np.float32), indices, order=1, cval=-1000.0)
-    ax.imshow(hu, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], origin="lower", extent=extent)
-    outline = ndimage.map_coordinates((bodies.voxels > 0).astype(np.float32), indices, order=1)
-    ax.contour(outline, [0.5], colors=[WHITE], linewidths=0.5, extent=extent, alpha=0.6)
-    for entry in shown:
-        name, _, variant = entry.partition("/")
-        for region in regions:
-            if (region.name, region.variant) != (name, variant or "default") or region.weights is None:
-                continue
-            weights = np.zeros(ct.voxels.size, np.float32)
-            weights[region.weights.indices] = region.weights.weights
-            cover = ndimage.map_coordinates(weights.reshape(ct.voxels.shape), indices, order=1)
-            colour = COLOURS[name]
-            if cover.max() >= 0.5:
-                ax.contourf(cover, [0.5, 2.0], colors=[colour], alpha=0.35, extent=extent)
-                ax.contour(cover, [0.5], colors=[colour], linewidths=1.0, extent=extent)
-    ax.set_axis_off()
+    wanted = {(entry.partition("/")[0], entry.partition("/")[2] or "default") for entry in shown}
+    overlays = tuple(
+        Overlay(
+            weights,
+            ct.geometry,
+            COLOURS[region.name],
+            is_sheet=region.area_mm2 is not None or region.name == "trajectory_rectangle",
+        )
+        for region, weights in regions.placed()
+        if (region.name, region.variant) in wanted
+    )
+    sides = ("A", "P") if name == "sagittal" else ("R", "L")
+    return PanelView(title, plane, ct, sides, window=WINDOW_HU, overlays=overlays, outlined=bodies)
 
 
 if __name__ == "__main__":

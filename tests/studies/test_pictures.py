@@ -94,7 +94,7 @@ def test_the_patient_nearest_to_the_median_without_remarks_and_with_all_regions_
     assert [figure.key for figure in drawn.figures] == EXPECTED["roi_comparison"]
     assert all(figure.notes == () for figure in drawn.figures)
     assert drawn.figures[0].data["hu_mean"].tolist() == [105.0]
-    assert "oval_l1_l4_hu lies nearest to the median" in drawn.figures[0].caption
+    assert "oval HU of L1–L4 lies nearest to the median" in drawn.figures[0].caption
 
 
 def test_the_picture_of_a_patient_names_nobody(cohort: PicturedCohort, tmp_path: Path) -> None:

@@ -31,17 +31,33 @@ WHITE, BLACK = "#ffffff", "#000000"
 BODY_OUTLINE = WHITE
 #: A pixel belongs to a region when at least half of the voxel about it does.
 HALF_COVERED = 0.5
+#: Width of a character of the legend on average, and of its mark with the gaps about it.  [mm]
+CHARACTER_MM, LEGEND_HANDLE_MM = 1.55, 12.0
 NOT_A_PATIENT = "Synthetic illustration: computer-generated, not a patient"
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A region in a view, on the grid `geometry`; `letter` stands in its middle."""
+    """A region in a view, on the grid `geometry`; `letter` stands in its middle.
+
+    `is_sheet` says that it lies in one plane, which may pass between the centres of voxels.
+    """
 
     weights: VoxelWeights
     geometry: Geometry
     colour: Colour
     letter: str = ""
+    is_sheet: bool = False
+
+    def cover_in(self, plane: Reformat) -> NDArray[np.float32]:
+        """Share of the region at each pixel of a view; of a sheet, the largest within half a voxel of the view."""
+        if not self.is_sheet:
+            return cover_in(plane, self.weights, self.geometry)
+        edges = (plane.points_mm[step] - plane.points_mm[0, 0] for step in ((0, 1), (1, 0)))
+        normal = unit_vector(np.cross(*edges))
+        offsets = np.linspace(-0.5, 0.5, 5) * min(self.geometry.spacing_mm)
+        layers = Reformat(plane.points_mm[..., None, :] + offsets[:, None] * normal, plane.pixel_mm)
+        return np.asarray(cover_in(layers, self.weights, self.geometry).max(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -136,8 +152,8 @@ def panel_figure(
     rows = -(-len(views) // columns)
     width_mm = theme.FULL_WIDTH_MM if columns > 2 else 130.0
     tallest = max(view.plane.points_mm.shape[0] / view.plane.points_mm.shape[1] for view in views)
-    fits_three = columns > 2 or all(len(text) < 25 for _, text in legend)
-    legend_columns = min(max(len(legend), 1), 3 if fits_three else 2)
+    longest = max((len(text) for _, text in legend), default=0)
+    legend_columns = max(min(len(legend), 3, int(width_mm // (longest * CHARACTER_MM + LEGEND_HANDLE_MM))), 1)
     legend_rows = -(-len(legend) // legend_columns) if legend else 0
     height_mm = rows * (width_mm / columns * tallest + 7.0) + 4.5 * legend_rows + 3.0
     with theme.themed():
@@ -171,7 +187,7 @@ def draw_view(axis: Axes, view: PanelView, *, is_synthetic: bool) -> None:
             inside = _label_cover(view.plane, view.outlined, int(label))
             axis.contour(across, down, inside, [HALF_COVERED], colors=[BODY_OUTLINE], linewidths=0.5, alpha=0.7)
     for overlay in view.overlays:
-        _draw_overlay(axis, across, down, cover_in(view.plane, overlay.weights, overlay.geometry), overlay)
+        _draw_overlay(axis, across, down, overlay.cover_in(view.plane), overlay)
     for stroke in view.strokes:
         _draw_stroke(axis, view.plane, stroke)
     for disc in view.discs:

@@ -20,12 +20,12 @@ from spongiosa.studies.panel_views import (
     volume_view,
     with_cut,
 )
-from spongiosa.studies.pictured_cohort import PicturedCohort, Wanted, unsided
+from spongiosa.studies.pictured_cohort import SLICES_HU, PicturedCohort, Wanted, unsided
 from spongiosa.studies.pictured_scan import MissingPicture, PicturedScan
 
 ELLIPSES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
 WANTED = Wanted(
-    ("hu_3d_l1_l4", "ax_l1_l4_hu"), ("L3", "L2", "L4", "L1"), unsided((*ELLIPSES, "body_trabecular"))
+    {"hu_3d_l1_l4": "3D-HU of L1–L4", **SLICES_HU}, ("L3", "L2", "L4", "L1"), unsided((*ELLIPSES, "body_trabecular"))
 )  # fmt: skip
 #: The levels about the thoracolumbar junction that a case shows.
 CASE_LEVELS = ("T12", "L1", "L2", "L3")

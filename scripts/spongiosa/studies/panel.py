@@ -73,7 +73,8 @@ def entry_of(scan: PicturedScan, label: str, level: str, region: str, side: str 
 def overlay_of(scan: PicturedScan, entry: Entry, letter: str = "") -> Overlay:
     """The region of an entry, as it was placed.  Raises `MissingPicture` where it was not."""
     weights = scan.weights(entry.level, entry.region, entry.side)
-    return Overlay(weights, scan.regions.geometry, entry.hue, letter)
+    region = scan.regions.find(entry.level, entry.region, entry.side)
+    return Overlay(weights, scan.regions.geometry, entry.hue, letter, is_sheet=region.area_mm2 is not None)
 
 
 def content(

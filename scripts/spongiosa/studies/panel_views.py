@@ -114,9 +114,9 @@ def _lit(cover: NDArray[np.float32], depths: FloatArray, plane: Reformat) -> Vol
     rows, columns = np.indices(first.shape)
     before, at = cover[rows, columns, first - 1], cover[rows, columns, first]
     share = np.clip((0.5 - before) / np.maximum(at - before, 1e-6), 0.0, 1.0)
-    is_hit = is_inside.any(axis=-1)
+    is_hit = np.asarray(is_inside.any(axis=-1), dtype=np.bool_)
     # Beside the surface its border goes on, so that the border is not lit as a cliff.
-    nearest = ndimage.distance_transform_edt(~is_hit, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(np.logical_not(is_hit), return_distances=False, return_indices=True)
     depth = (depths[first - 1] + share * VOLUME_STEP_MM)[tuple(nearest)]
     down, across = np.gradient(depth, VOLUME_STEP_MM)
     normals = np.stack([across, down, -np.ones_like(depth)], axis=-1)

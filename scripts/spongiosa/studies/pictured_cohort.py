@@ -27,6 +27,9 @@ AUTO, NONE = "auto", "none"
 #: How many patients nearest to the median are looked at for one who has all regions.
 MOST_CANDIDATES = 12
 
+#: What decides where a study's own value is missing.
+SLICES_HU = {"ax_l1_l4_hu": "HU of L1–L4"}
+
 T_SCORE_SITES = ("lumbar", "femoral_neck", "total_hip")
 
 
@@ -34,10 +37,10 @@ T_SCORE_SITES = ("lumbar", "femoral_neck", "total_hip")
 class Wanted:
     """What the pictures of a study need: the patient's value that should be the median one, levels and regions.
 
-    `columns` are tried in order; the first that has values decides.
+    `columns`, each with its name in words, are tried in order; the first that has values decides.
     """
 
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
     levels: tuple[str, ...]
     places: tuple[Place, ...]
 
@@ -79,7 +82,10 @@ class PicturedCohort:
         """How the patient was chosen, for a caption."""
         if self.patient != AUTO:
             return "The patient was chosen in the configuration."
-        return f"Shown is the patient whose {self._column} lies nearest to the median of those measured."
+        what = self.wanted.columns[self._column]
+        return (
+            f"Shown is the patient whose {what} lies nearest to the median of the cohort; scans with remarks come last."
+        )
 
     @cached_property
     def densitometry(self) -> Mapping[str, Any]:
@@ -134,7 +140,7 @@ class PicturedCohort:
         for column in self.wanted.columns:
             if column in self.patients and self.patients[column].notna().any():
                 return column
-        raise MissingPicture(f"No patient has a value of {' or '.join(self.wanted.columns)}.")
+        raise MissingPicture(f"No patient has a value of {' or '.join(self.wanted.columns.values())}.")
 
     @cached_property
     def _candidates(self) -> list[str]:

@@ -12,11 +12,11 @@ from spongiosa.report.reformats import Reformat
 from spongiosa.studies import illustrations
 from spongiosa.studies.panel import Content, Entry, Panel, content, entry_of, overlay_of
 from spongiosa.studies.panel_views import FRONT_BACK, RIGHT_LEFT, sagittal_of, shown, slice_of, with_cut
-from spongiosa.studies.pictured_cohort import PicturedCohort, Wanted, unsided
+from spongiosa.studies.pictured_cohort import SLICES_HU, PicturedCohort, Wanted, unsided
 from spongiosa.studies.pictured_scan import PicturedScan
 
 SHAPES = ("shape_oval", "shape_round", "shape_front", "shape_left", "shape_right")
-WANTED = Wanted(("oval_l1_l4_hu", "ax_l1_l4_hu"), ("L3", "L2", "L4", "L1"), unsided(SHAPES))
+WANTED = Wanted({"oval_l1_l4_hu": "oval HU of L1–L4", **SLICES_HU}, ("L3", "L2", "L4", "L1"), unsided(SHAPES))
 #: Half length of the line at two thirds of the depth.  [mm]
 LINE_MM = 24.0
 _SLICE = "The axial slice lies at mid-height of {level} (dashed line in the sagittal view); white: the body's outline. "

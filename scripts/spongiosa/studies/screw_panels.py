@@ -28,16 +28,18 @@ from spongiosa.studies.panel_views import (
     shown,
     slice_of,
 )
-from spongiosa.studies.pictured_cohort import PicturedCohort, Wanted, sided, unsided
+from spongiosa.studies.pictured_cohort import SLICES_HU, PicturedCohort, Wanted, sided, unsided
 from spongiosa.studies.pictured_scan import PicturedScan
 from spongiosa.volume import FloatArray
 
 ELLIPSES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
 QCT = Wanted(
-    ("l5_body_vbmd_mg_cm3", "ax_l1_l4_hu"), ("L5",), (*unsided(("body_central",)), *sided(("pedicle", "trajectory")))
+    {"l5_body_vbmd_mg_cm3": "vBMD of the body of L5", **SLICES_HU},
+    ("L5",),
+    (*unsided(("body_central",)), *sided(("pedicle", "trajectory"))),
 )
 RATIO = Wanted(
-    ("hu_ratio", "ax_l1_l4_hu"), ("L3", "L2", "L4"), (*unsided(ELLIPSES), *sided(("trajectory",)))
+    {"hu_ratio": "HU ratio", **SLICES_HU}, ("L3", "L2", "L4"), (*unsided(ELLIPSES), *sided(("trajectory",)))
 )  # fmt: skip
 #: Half size of the views of a loose screw, length of the arrow at its halo, and radius of a usual screw.  [mm]
 SCREW_HALF_MM, ARROW_MM, SCREW_RADIUS_MM = (30.0, 28.0), 9.0, 3.25
