@@ -35,6 +35,12 @@ def printed(printed_counts: pd.DataFrame) -> StudyResult:
     return analyse(printed_counts, SETTINGS, THRESHOLDS, seed=1)
 
 
+@pytest.fixture(scope="module")
+def usual(two_hundred: pd.DataFrame) -> StudyResult:
+    """Two hundred random patients, analysed with the usual settings and thresholds."""
+    return analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
+
+
 def table(result: StudyResult, key: str) -> pd.DataFrame:
     return next(table.frame for table in result.tables if table.key == key)
 
@@ -81,19 +87,17 @@ def test_the_gray_zone_is_as_printed_in_two_zones_and_graded_in_three(printed: S
     assert three["p_value"].iloc[0] == pytest.approx(expected, rel=1e-9)
 
 
-def test_every_table_and_figure_of_the_study_is_made(two_hundred: pd.DataFrame) -> None:
-    result = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
-    assert {made.key for made in result.tables} == TABLES
-    assert {made.key for made in result.figures} == FIGURES
-    assert result.omitted == ()
-    assert all(figure.alt and figure.caption and len(figure.data) for figure in result.figures)
+def test_every_table_and_figure_of_the_study_is_made(usual: StudyResult) -> None:
+    assert {made.key for made in usual.tables} == TABLES
+    assert {made.key for made in usual.figures} == FIGURES
+    assert usual.omitted == ()
+    assert all(figure.alt and figure.caption and len(figure.data) for figure in usual.figures)
 
 
-def test_comparisons_and_correlations_agree_with_scipy(two_hundred: pd.DataFrame) -> None:
-    result = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
-    analysed = next(figure.data for figure in result.figures if figure.key == "f5_age_bmi")
-    scatter = next(figure.data for figure in result.figures if figure.key == "f1_scatter")
-    rows = table(result, "t4_baseline_by_group")
+def test_comparisons_and_correlations_agree_with_scipy(usual: StudyResult) -> None:
+    analysed = next(figure.data for figure in usual.figures if figure.key == "f5_age_bmi")
+    scatter = next(figure.data for figure in usual.figures if figure.key == "f1_scatter")
+    rows = table(usual, "t4_baseline_by_group")
     row = rows[(rows["variable"] == "age_years") & (rows["group"] == "dxa_positive_hu_positive")].iloc[0]
     ages = [
         analysed.loc[analysed["group"] == name, "age_years"]
@@ -101,7 +105,7 @@ def test_comparisons_and_correlations_agree_with_scipy(two_hundred: pd.DataFrame
     ]
     expected = stats.mannwhitneyu(*ages, use_continuity=False, method="asymptotic").pvalue
     assert row["p_value_vs_reference"] == pytest.approx(expected, rel=1e-9)
-    correlation = table(result, "t6_correlations").set_index("outcome").loc["low_t_score"]
+    correlation = table(usual, "t6_correlations").set_index("outcome").loc["low_t_score"]
     assert correlation["pearson_estimate"] == pytest.approx(
         stats.pearsonr(scatter["index_hu"], scatter["low_t_score"]).statistic, rel=1e-9
     )
@@ -110,17 +114,16 @@ def test_comparisons_and_correlations_agree_with_scipy(two_hundred: pd.DataFrame
     )
 
 
-def test_the_line_predicts_the_t_score_and_the_residuals_are_its(two_hundred: pd.DataFrame) -> None:
-    result = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
-    data = next(figure.data for figure in result.figures if figure.key == "f4_residuals")
+def test_the_line_predicts_the_t_score_and_the_residuals_are_its(usual: StudyResult) -> None:
+    data = next(figure.data for figure in usual.figures if figure.key == "f4_residuals")
     slope, intercept = np.polyfit(data["index_hu"], data["low_t_score"], 1)
     assert data["residual"].to_numpy() == pytest.approx(
         data["low_t_score"] - intercept - slope * data["index_hu"], abs=1e-9
     )
 
 
-def test_the_audit_holds_the_identities_of_a_correct_roc_analysis(two_hundred: pd.DataFrame) -> None:
-    audit = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1).audit
+def test_the_audit_holds_the_identities_of_a_correct_roc_analysis(usual: StudyResult) -> None:
+    audit = usual.audit
     assert audit["swap_check"]["is_consistent"]
     assert audit["auc_equals_mann_whitney"]
     assert audit["youden_bound"]["holds"]
@@ -128,8 +131,9 @@ def test_the_audit_holds_the_identities_of_a_correct_roc_analysis(two_hundred: p
     assert audit["flow"]["analysed"] == audit["analysed"]
 
 
-def test_a_changed_threshold_changes_the_groups_but_not_the_curve(two_hundred: pd.DataFrame) -> None:
-    usual = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
+def test_a_changed_threshold_changes_the_groups_but_not_the_curve(
+    two_hundred: pd.DataFrame, usual: StudyResult
+) -> None:
     moved = analyse(two_hundred, SETTINGS, ThresholdsSettings(hu_osteoporosis=120.0), seed=1)
     assert usual.audit["counts"] != moved.audit["counts"]
     pd.testing.assert_frame_equal(table(usual, "t7_roc"), table(moved, "t7_roc"))
@@ -169,21 +173,19 @@ def test_each_scanner_is_a_stratum_and_the_most_frequent_one_stands_alone(two_hu
     assert strata["patients"].iloc[-1] == analyse(usual, SETTINGS, THRESHOLDS, seed=1).audit["analysed"]
 
 
-def test_all_four_groups_are_compared_by_kruskal_wallis(two_hundred: pd.DataFrame) -> None:
-    result = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
-    ages = next(figure.data for figure in result.figures if figure.key == "f5_age_bmi")
+def test_all_four_groups_are_compared_by_kruskal_wallis(usual: StudyResult) -> None:
+    ages = next(figure.data for figure in usual.figures if figure.key == "f5_age_bmi")
     expected = stats.kruskal(*(part["age_years"] for _, part in ages.groupby("group"))).pvalue
-    rows = table(result, "t4_baseline_by_group")
+    rows = table(usual, "t4_baseline_by_group")
     assert rows.loc[rows["variable"] == "age_years", "p_overall"].iloc[0] == pytest.approx(expected, rel=1e-9)
 
 
-def test_referenced_hu_are_compared_where_they_are_configured(two_hundred: pd.DataFrame) -> None:
+def test_referenced_hu_are_compared_where_they_are_configured(two_hundred: pd.DataFrame, usual: StudyResult) -> None:
     referenced = two_hundred.assign(ax_l1_l4_hu_referenced=two_hundred["ax_l1_l4_hu"] - 7.0)
     referenced.loc[:4, "ax_l1_l4_hu_referenced"] = np.nan
     referenced["ax_l1_l4_hu_referenced_reason"] = "no_nominal_rod_hu"
     settings = HuDxaConcordanceSettings(bootstrap_draws=100, hu="referenced")
     result = analyse(referenced, settings, THRESHOLDS, seed=1)
-    usual = analyse(two_hundred, SETTINGS, THRESHOLDS, seed=1)
     assert result.audit["flow"]["no_ax_l1_l4_hu_referenced:no_nominal_rod_hu"] > 0
     curve, raw = (table(made, "t7_roc").iloc[0] for made in (result, usual))
     assert curve["n"] < raw["n"]
