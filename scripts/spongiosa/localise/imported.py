@@ -38,8 +38,8 @@ MINIMAL_CUT_MM3 = 6000.0
 STRAY_SHARE = 0.05
 
 #: Gaps up to this width in a label are holes when this share of what is near them bears the label, mm; holes of less
-#: than that share of the label are left alone.
-NARROW_GAP_MM, SURROUNDED_SHARE, HOLE_SHARE = 4.0, 0.42, 0.02
+#: than that share of the label are left alone: notches of a sound map at 3 mm make up 2 to 2.5 % of it.
+NARROW_GAP_MM, SURROUNDED_SHARE, HOLE_SHARE = 4.0, 0.42, 0.04
 #: Gaps of more than this share of the label are no lost voxels but a broken map, all of whose narrow gaps are closed.
 POROUS_SHARE = 0.35
 
