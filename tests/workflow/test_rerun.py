@@ -97,7 +97,7 @@ def test_a_new_patient_costs_one_patient(project):
 def test_a_removed_patient_computes_nobody(project):
     project.write_manifest(["P1", "P3"])
     project.configure(clinical=project.configuration["clinical"] | {"allow_unmatched": True})
-    run = project.run("--until", "aggregate_cohort", "draw_review")
+    run = project.run("--until", "aggregate_cohort")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == set()
     assert pd.read_parquet(project.results / "cohort" / "patients.parquet")["patient_id"].tolist() == ["P1", "P3"]
@@ -131,7 +131,7 @@ def test_a_replaced_image_is_seen(project):
     shutil.copytree(dicom / "P4", dicom / "P1")
     shutil.copy2(project.folder / "input" / "labels" / "P4.nii.gz", project.folder / "input" / "labels" / "P1.nii.gz")
     before = pd.read_parquet(project.results / "cohort" / "patients.parquet").set_index("patient_id")
-    run = project.run("--until", "aggregate_cohort", "draw_review")
+    run = project.run("--until", "aggregate_cohort")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == {"P1"}
     after = pd.read_parquet(project.results / "cohort" / "patients.parquet").set_index("patient_id")
@@ -161,7 +161,7 @@ def test_a_corrected_level_computes_that_patient_from_the_localisation_on(projec
     header = "patient_id\taction\tlevel\tvalue\treader\treason\n"
     (project.folder / "overrides.tsv").write_text(header + "P2\tshift_levels\t\t1\tAB\tsixth lumbar vertebra\n")
     project.configure(review={"overrides": "overrides.tsv"})
-    run = project.run("--until", "aggregate_cohort", "draw_review")
+    run = project.run("--until", "aggregate_cohort")
     assert run.exit_status == 0, run.output
     assert computed_patients(run) == {"P2"}
     assert "convert_scan" not in run.rules
