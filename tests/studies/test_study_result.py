@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from spongiosa.report.exhibits import TableExhibit
 from spongiosa.report.study_files import read_printed, read_study
 from spongiosa.statistics.association import pearson
 from spongiosa.studies.hu_dxa_concordance import analyse
-from spongiosa.studies.result import StudyResult, attempt, json_ready, write_study
+from spongiosa.studies.result import StudyResult, attempt, drawn_figures, json_ready, omitted_figures, write_study
 from spongiosa.studies.workbook import write_workbook
 
 
@@ -47,6 +48,16 @@ def test_every_table_and_figure_has_its_files_and_nothing_else_lies_there(result
     expected |= {f"{t.key}{end}" for t in result.tables for end in (".csv", ".parquet", "_printed.csv")}
     expected |= {f"{f.key}{end}" for f in result.figures for end in (".csv", ".parquet", ".svg", ".png")}
     assert {path.name for path in folder.iterdir()} == expected
+
+
+def test_what_an_earlier_result_left_is_removed_but_fits_and_pictures_stay(result: StudyResult, tmp_path: Path) -> None:
+    bare = replace(result, tables=(), figures=())
+    for name in ("fits/roc.json", "pictures/pictures.json", "t9_of_an_earlier_run.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    written = write_study(bare, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"fits", "pictures"} | {path.name for path in written}
+    assert (tmp_path / "pictures" / "pictures.json").is_file() and (tmp_path / "fits" / "roc.json").is_file()
 
 
 def test_a_figure_carries_no_date_and_no_address_to_load(result: StudyResult, folder: Path) -> None:
@@ -107,6 +118,20 @@ def test_a_text_that_looks_like_a_missing_value_stays_text(tmp_path: Path) -> No
 def test_json_holds_null_where_a_number_is_missing() -> None:
     ready = json_ready({"a": np.float64("nan"), "b": (math.inf, np.int64(3)), 4: np.bool_(True)})
     assert json.dumps(ready, allow_nan=False) == '{"a": null, "b": [null, 3], "4": true}'
+
+
+def test_a_figure_is_shown_or_its_title_is_listed_with_the_reason(result: StudyResult) -> None:
+    made, also = result.figures[:2]
+    drawn = {"First": (made, ""), "None": (None, "Nobody has a T-score."), "Second": (also, "")}
+    assert drawn_figures(drawn) == (made, also)
+    assert omitted_figures(drawn) == (("None", "Nobody has a T-score."),)
+
+
+def test_rows_that_lack_a_cell_are_printed_with_an_empty_one() -> None:
+    printed = [{"Marker": "HU", "AUC": "0.80"}, {"Marker": "vBMD"}]
+    table = TableExhibit.of_rows("t", "T", "", [{"auc": 0.8}, {"auc": None}], printed, ("a note",))
+    assert table.printed.to_numpy().tolist() == [["HU", "0.80"], ["vBMD", ""]]
+    assert table.frame["auc"].isna().tolist() == [False, True]
 
 
 def test_an_impossible_statistic_becomes_its_sentence_and_other_errors_pass() -> None:
