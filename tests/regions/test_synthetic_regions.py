@@ -17,6 +17,7 @@ from spongiosa.regions.region import RegionSet
 from spongiosa.regions.site import BoneAxis
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
 from spongiosa.synthetic.patient import build_patient
+from spongiosa.synthetic.sampling import Window
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
 from spongiosa.volume import Geometry, Volume, resampled
 
@@ -85,10 +86,9 @@ def test_every_region_is_measured(scan, regions):
 
 
 def test_pedicle_axes_are_those_of_the_anatomy(scan):
-    """3 degrees and 1.5 mm across the axis.
+    """2 degrees and 1.5 mm across the axis, the aim of the project, and 1.2 degrees on average.
 
-    The aim of 2 degrees holds on average (docs/accuracy.md): a single pedicle 8 mm long, on labels in steps of 1.25 mm,
-    may be a degree worse.  An axis that follows a facet or the flare into the body is off by 4 and more.
+    An axis that follows a facet or the flare into the body is off by 3 and more.
     """
     spine, bodies, vertebrae = true_spine(scan), volume_of(scan.bodies), volume_of(scan.vertebrae)
     angles = []
@@ -99,11 +99,26 @@ def test_pedicle_axes_are_those_of_the_anatomy(scan):
         for side, (isthmus, direction) in scan.truth.geometry[vertebra.level].pedicles.items():
             offset = found[side].isthmus_mm - isthmus
             angles.append(np.degrees(np.arccos(found[side].direction @ direction)))
-            assert angles[-1] <= 3.0
+            assert angles[-1] <= 2.0
             assert np.linalg.norm(offset - (offset @ direction) * direction) <= 1.5
             outwards = 1 if side == "left" else -1
             assert (found[side].isthmus_mm[0] - scan.truth.geometry[vertebra.level].centre_mm[0]) * outwards > 0
-    assert np.mean(angles) <= 2.0
+    assert np.mean(angles) <= 1.2
+
+
+def test_a_pedicle_keeps_its_margin_from_the_true_surface(scan, regions):
+    """2.5 mm less half a millimetre of label map; the whole voxel may reach 0.9 mm (half its diagonal) further out."""
+    grid = regions.geometry
+    for level in LEVELS:
+        vertebra = scan.patient.vertebrae[level]
+        for side in ("left", "right"):
+            voxels = np.stack(
+                np.unravel_index(regions.find(level, "pedicle", side).weights.indices, grid.shape), axis=-1
+            )
+            u, v, w = vertebra.frame.to_local(grid.points_mm(voxels)).astype(np.float32).T
+            depth = -vertebra.distances(Window(u, v, w, 0.0, None, None))[0]
+            assert depth.min() >= 2.5 - 0.5 - 0.9
+            assert np.median(depth) >= 2.5
 
 
 def test_the_trabecular_body_has_the_true_density(scan, regions):

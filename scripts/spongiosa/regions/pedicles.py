@@ -11,17 +11,24 @@ from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.coverage import Box, coverage
 from spongiosa.regions.pedicle_axes import SIDES, Pedicle
 from spongiosa.regions.region import Region
-from spongiosa.regions.shapes import Intersection, PlanarArea, Slab
+from spongiosa.regions.shapes import EllipticCylinder, Intersection, Slab
 from spongiosa.regions.site import Site
 from spongiosa.volume import FloatArray
 
 #: Above this voxel size a cortex of 1 mm cannot be kept out of a pedicle.  [mm]
 LARGEST_CLEAR_VOXEL_MM = 2.0
 
+#: A thinner cylinder is no measurement of spongy bone.  [mm]
+SMALLEST_SEMI_AXIS_MM = 0.5
+
+#: A section that is no ellipse may lie this far inside of its ellipse: label maps step by as much.  [mm]
+OVERSHOOT_MM = 0.5
+
 
 def place_pedicles(site: Site) -> list[Region]:
-    """The spongy bone of both pedicles: their section at the isthmus, inset, along the axis.
+    """The spongy bone of both pedicles: an elliptic cylinder along the axis, about the isthmus.
 
+    Its semi-axes are those of the pedicle's section less `pedicle.margin_mm`, its length is `pedicle.length_mm`.
     Source: region B of study 002 and the pedicle bone quality of study 003 ("about 1 mm inside the cortex").
     """
     flags = partial_volume_flags(site.body)
@@ -34,19 +41,19 @@ def partial_volume_flags(body: VertebralBody) -> tuple[str, ...]:
 
 
 def _place(site: Site, side: str, pedicle: Pedicle | None, flags: tuple[str, ...]) -> Region:
-    if pedicle is None or site.vertebra is None:
+    if pedicle is None:
         detail = f"The {side} pedicle of {site.level} is not marked, or could not be traced."
         return site.missing("pedicle", Reason.FRAME_UNCERTAIN, detail, side=side)
-    settings, section = site.settings.pedicle, pedicle.section
-    inset = PlanarArea(
-        section.axes, section.u_mm, section.v_mm, section.signed_mm - settings.margin_mm, section.area_mm2
-    )
-    if not (inset.signed_mm > 0).any():
-        detail = f"An inset of {settings.margin_mm:g} mm leaves nothing of the {side} pedicle of {site.level}."
+    settings = site.settings.pedicle
+    margin = settings.margin_mm + max(pedicle.overshoot_mm - OVERSHOOT_MM, 0.0)
+    semi_axes = pedicle.semi_axes_mm[0] - margin, pedicle.semi_axes_mm[1] - margin
+    if min(semi_axes) < SMALLEST_SEMI_AXIS_MM:
+        detail = f"An inset of {margin:.1f} mm leaves nothing of the {side} pedicle of {site.level}."
         return site.missing("pedicle", Reason.REGION_TOO_SMALL, detail, side=side)
-    shape = Intersection((inset, Slab(section.axes, settings.length_mm / 2), Inside(site.vertebra, settings.margin_mm)))
+    cylinder = EllipticCylinder(pedicle.axes, (0.0, 0.0), semi_axes)
+    shape = Intersection((cylinder, Slab(pedicle.axes, settings.length_mm / 2)))
     half = settings.length_mm / 2 * pedicle.direction
-    corners = np.concatenate([inset.outline_mm() - half, inset.outline_mm() + half])
+    corners = np.concatenate([cylinder.outline_mm() - half, cylinder.outline_mm() + half])
     weights = coverage(shape, site.body.grid, Box.around(corners, site.body.grid))
     return site.region("pedicle", weights, side=side, flags=flags)
 

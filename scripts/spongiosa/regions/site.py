@@ -11,7 +11,8 @@ from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.coverage import VoxelWeights
-from spongiosa.regions.pedicle_axes import Pedicle, find_pedicles
+from spongiosa.regions.pedicle_axes import Pedicle, trace_pedicles
+from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.region import Region
 from spongiosa.volume import FloatArray
 
@@ -46,9 +47,14 @@ class Site:
     flags: tuple[str, ...] = ()
 
     @cached_property
+    def bone(self) -> PedicleBone | None:
+        """The whole vertebra with filled pedicles; None when only bodies are marked."""
+        return None if self.vertebra is None else PedicleBone.of(self.vertebra, self.body)
+
+    @cached_property
     def pedicles(self) -> dict[str, Pedicle]:
         """The pedicles by side; empty when only bodies are marked."""
-        return {} if self.vertebra is None else find_pedicles(self.vertebra, self.body)
+        return {} if self.bone is None else trace_pedicles(self.bone, self.body)
 
     def region(self, name: str, weights: VoxelWeights, **properties: Any) -> Region:
         """A region of this vertebra, or the reason that it holds no voxel."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from spongiosa.anatomy.frame import unit_vector
 from spongiosa.outcome import Reason
-from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.coverage import Box, PlaneAxes, coverage, plane_coverage
 from spongiosa.regions.pedicle_axes import SIDES, Pedicle
+from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.pedicles import Inside, partial_volume_flags
 from spongiosa.regions.region import Region
 from spongiosa.regions.shapes import Cylinder, Intersection
@@ -32,29 +32,32 @@ def place_trajectories(site: Site) -> list[Region]:
     regions: list[Region] = []
     for side in SIDES:
         axis = site.screws.get(side)
-        if axis is None and site.vertebra is not None and side in site.pedicles:
-            axis = anatomical_axis(site.vertebra, site.pedicles[side])
+        if axis is None and site.bone is not None and side in site.pedicles:
+            axis = anatomical_axis(site.bone, site.pedicles[side])
         regions += _place(site, side, axis)
     return regions
 
 
-def anatomical_axis(vertebra: VertebralBody, pedicle: Pedicle) -> BoneAxis | None:
+def anatomical_axis(bone: PedicleBone, pedicle: Pedicle) -> BoneAxis | None:
     """The pedicle's axis from its entry behind; None when the line does not leave the bone within reach."""
     way = np.arange(0.0, LONGEST_WAY_TO_ENTRY_MM, STEP_MM)
-    depth = vertebra.depth_mm(pedicle.isthmus_mm - way[:, None] * pedicle.direction)
+    # The map itself: smoothed, the convex bone behind the pedicle would end 0.2 mm too early.
+    depth = bone.solid.depth_mm(pedicle.isthmus_mm - way[:, None] * pedicle.direction)
     if depth[0] <= 0 or (depth > 0).all():
         return None
-    entry = pedicle.isthmus_mm - way[int((depth <= 0).argmax())] * pedicle.direction
+    first = int((depth <= 0).argmax())
+    share = depth[first - 1] / (depth[first - 1] - depth[first])
+    entry = pedicle.isthmus_mm - (way[first - 1] + share * STEP_MM) * pedicle.direction
     return BoneAxis(entry, pedicle.direction)
 
 
 def _place(site: Site, side: str, axis: BoneAxis | None) -> list[Region]:
-    if axis is None or site.vertebra is None:
+    if axis is None or site.bone is None:
         detail = f"No axis was found for the {side} trajectory of {site.level}."
         return [site.missing(name, Reason.FRAME_UNCERTAIN, detail, side=side) for name in NAMES]
     settings, grid = site.settings.trajectory, site.body.grid
     cylinder = Cylinder(axis.entry_mm, axis.direction, settings.length_mm, settings.diameter_mm / 2)
-    clear_of_cortex = (Inside(site.vertebra, settings.margin_mm),) if settings.margin_mm > 0 else ()
+    clear_of_cortex = (Inside(site.bone.solid, settings.margin_mm),) if settings.margin_mm > 0 else ()
     inside = Intersection((cylinder, *clear_of_cortex))
     left = site.body.frame.left
     across = unit_vector(left - (left @ axis.direction) * axis.direction)
