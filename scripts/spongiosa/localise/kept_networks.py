@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,7 @@ def keeping_networks(predictor: type) -> type:
 
 def _limit_threads() -> None:
     """As many threads as the job has; TotalSegmentator itself asks for all cores of the machine."""
-    import torch
-
+    torch: Any = importlib.import_module("torch")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
 
 

@@ -37,7 +37,8 @@ def draw_overlay(scan: Volume, spine: LocalisedSpine | None, path: Path, true_bo
     from matplotlib.figure import Figure
 
     image = oriented_lps(scan)
-    layers = [None if part is None else oriented_lps(part).voxels for part in (spine and spine.bodies, true_bodies)]
+    parts = (None if spine is None else spine.bodies, true_bodies)
+    layers = [None if part is None else oriented_lps(part).voxels for part in parts]
     column = _column_through(image, layers[0])
     x_mm, y_mm, z_mm = image.geometry.spacing_mm
     views = [_view(image, column, True, y_mm), _view(image, column, False, x_mm)]

@@ -99,7 +99,7 @@ def examine(scan: ReportScan, page_folder: Path) -> ScanResult:
     except Excluded as refusal:
         refused = f"{refusal.reason}: {refusal.detail}"
     seconds = time.process_time() - start
-    draw_overlay(volume, spine, page_folder / f"{scan.name}.png", truth and truth.bodies)
+    draw_overlay(volume, spine, page_folder / f"{scan.name}.png", None if truth is None else truth.bodies)
     rows = () if spine is None else compare(spine, truth)
     return ScanResult(scan.name, spine, refused, seconds, rows)
 

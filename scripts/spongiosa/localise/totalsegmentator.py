@@ -118,8 +118,8 @@ def _missing(model: str) -> Excluded:
 def _interface() -> Any:
     """TotalSegmentator's function, which from now on neither downloads nor deletes weights and keeps its networks."""
     importlib.import_module("totalsegmentator.config").setup_nnunet()  # nnU-Net reads where its models lie on import
-    api = importlib.import_module("totalsegmentator.python_api")
-    networks = importlib.import_module("totalsegmentator.nnunet")
+    api: Any = importlib.import_module("totalsegmentator.python_api")
+    networks: Any = importlib.import_module("totalsegmentator.nnunet")
     if api.download_pretrained_weights is not _never_download:
         api.download_pretrained_weights = _never_download
         networks.nnUNetPredictor = keeping_networks(networks.nnUNetPredictor)
