@@ -66,6 +66,8 @@ def omitted_figures(drawn: Mapping[str, tuple[FigureExhibit | None, str]]) -> tu
 def write_study(result: StudyResult, folder: Path) -> list[Path]:
     """Write a result below `folder` and return the files; equal results give equal bytes.
 
+    Files of an earlier result that this one does not have are removed; folders (fits, pictures) stay.
+
     Per table `<key>.csv` and `.parquet` (unrounded) and `<key>_printed.csv` (as the report shows it), all of them in
     `<study>.xlsx`; per figure `<key>.svg` and `.png` (300 dpi), and `<key>.csv` and `.parquet` with the numbers drawn;
     `audit.json` with titles, captions, notes, methods, headline and the audit.  Missing numbers are empty in CSV and
@@ -89,7 +91,11 @@ def write_study(result: StudyResult, folder: Path) -> list[Path]:
     path.write_text(
         json.dumps(_description(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
-    return [*written, path]
+    written.append(path)
+    for other in folder.iterdir():
+        if other.is_file() and other not in written:
+            other.unlink()
+    return written
 
 
 def write_figure(figure: FigureExhibit, folder: Path, study: str) -> list[Path]:
