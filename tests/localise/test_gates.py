@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spongiosa.localise.gates import is_thorax_to_the_end
+from spongiosa.localise.gates import find_anchors, is_thorax_to_the_end
+from spongiosa.localise.numbering import Numbering, Segment
 
 
 def ribs(length_mm: int, *stretches_mm: tuple[int, int]) -> SimpleNamespace:
@@ -29,3 +30,20 @@ def ribs(length_mm: int, *stretches_mm: tuple[int, int]) -> SimpleNamespace:
 )
 def test_a_chest_is_told_by_ribs_down_to_the_lower_edge(evidence, is_thorax):
     assert is_thorax_to_the_end(evidence) is is_thorax
+
+
+def column_to_the_sacrum(process_gap_mm: int) -> SimpleNamespace:
+    """A column whose L5 lies from 40 to 66 mm and S1 from 76 mm on; its processes end `process_gap_mm` above S1."""
+    ala, process = np.zeros(140), np.zeros(140)
+    ala[78:] = 1.0
+    process[48 : 76 - process_gap_mm] = 1.0
+    process[76:] = 1.0
+    return SimpleNamespace(ala=ala, process=process, rib=np.zeros(140))
+
+
+@pytest.mark.parametrize(("gap_mm", "is_transitional"), [(0, True), (14, False)])
+def test_processes_that_reach_the_sacrum_make_the_lowest_vertebra_transitional(gap_mm, is_transitional):
+    segments = (Segment("L5", 40.0, 66.0, 0.0, 0.0), Segment("S1", 76.0, None, 0.0, 0.0))
+    anchors = find_anchors(Numbering(segments, 1.0, 1.0, {}), column_to_the_sacrum(gap_mm))
+    assert anchors.has_sacrum
+    assert anchors.is_transitional is is_transitional

@@ -36,6 +36,9 @@ ALA_LATERAL_MM = (24.0, 44.0)
 ALA_DEPTH_MM = (14.0, 34.0)
 #: The alae are spongy: less than compact bone, more than muscle and unenhanced organs.
 ALA_HU = 120.0
+#: Where the processes of the lowest lumbar vertebra pass, beside its joints and in front of nothing but muscle: beside
+#: the canal, and from behind to in front of it, mm.
+PROCESS_LATERAL_MM, PROCESS_DEPTH_MM = (26.0, 36.0), (-6.0, 16.0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class ColumnEvidence:
     `plate` is the strength of the best endplate-like line through the middle of the body at each place (0-1) and
     `tilt_deg` its sagittal tilt (positive: its front lies further caudal); `pedicle` the pedicle profile in units of
     its own swing; `rib` the number of rib roots there (0, 0.5 one side, 1 both); `ala` the bone where the sacral alae
-    would be (0-1, the lesser side).  NaN where the scan does not show the place.
+    would be (0-1, the lesser side); `process` the bone where transverse processes pass (0-1, the lesser side).  NaN
+    where the scan does not show the place.
     """
 
     plate: FloatArray
@@ -53,6 +57,7 @@ class ColumnEvidence:
     pedicle: FloatArray
     rib: FloatArray
     ala: FloatArray
+    process: FloatArray
     pedicle_swing_hu: float
     rib_roots_mm: tuple[float, ...]
     visible: NDArray[np.bool_]
@@ -66,7 +71,9 @@ def gather_evidence(column: StraightColumn, slice_mm: float) -> ColumnEvidence:
     middle = np.abs(column.left_mm) <= PLATE_HALF_WIDTH_MM
     depth = (column.anterior_mm >= PLATE_DEPTH_MM[0]) & (column.anterior_mm <= PLATE_DEPTH_MM[1])
     visible = np.isfinite(column.hu[:, depth][:, :, middle]).mean(axis=(1, 2)) > 0.7
-    return ColumnEvidence(plate, tilt, pedicle, rib, ala_profile(column), swing, roots, visible)
+    return ColumnEvidence(
+        plate, tilt, pedicle, rib, ala_profile(column), process_profile(column), swing, roots, visible
+    )
 
 
 def _valid_mean(values: NDArray[np.float32], axis: int | tuple[int, ...]) -> FloatArray:
@@ -215,12 +222,25 @@ def ala_profile(column: StraightColumn) -> FloatArray:
 
     Every lateral column must have it, so that a kidney, a rib or a costal process does not count.
     """
-    depth = (column.anterior_mm >= ALA_DEPTH_MM[0]) & (column.anterior_mm <= ALA_DEPTH_MM[1])
+    return _bone_beside(column, ALA_LATERAL_MM, ALA_DEPTH_MM, ALA_HU)
+
+
+def process_profile(column: StraightColumn) -> FloatArray:
+    """Share of the columns 26-36 mm beside the canal that hold bone from 6 mm behind to 16 mm in front of it, the
+    lesser side (0-1): broad transverse processes that reach the sacrum fill it without a gap.
+    """
+    return _bone_beside(column, PROCESS_LATERAL_MM, PROCESS_DEPTH_MM, BONE_HU)
+
+
+def _bone_beside(
+    column: StraightColumn, lateral_mm: tuple[float, float], depth_mm: tuple[float, float], bone_hu: float
+) -> FloatArray:
+    depth = (column.anterior_mm >= depth_mm[0]) & (column.anterior_mm <= depth_mm[1])
     sides = []
     for sign in (-1.0, 1.0):
-        lateral = (sign * column.left_mm >= ALA_LATERAL_MM[0]) & (sign * column.left_mm <= ALA_LATERAL_MM[1])
+        lateral = (sign * column.left_mm >= lateral_mm[0]) & (sign * column.left_mm <= lateral_mm[1])
         part = column.hu[:, depth][:, :, lateral]
-        is_bone = (np.nan_to_num(part, nan=-1000.0) > ALA_HU).any(axis=1).mean(axis=1)
+        is_bone = (np.nan_to_num(part, nan=-1000.0) > bone_hu).any(axis=1).mean(axis=1)
         sides.append(np.where(np.isfinite(part).mean(axis=(1, 2)) > 0.6, is_bone, np.nan))
     lesser: FloatArray = np.fmin(sides[0], sides[1])
     return lesser

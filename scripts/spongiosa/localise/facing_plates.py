@@ -217,4 +217,5 @@ def _heights_over(surface: BodySurface, plates: FacingPlates, plate: FloatArray)
     heights: FloatArray = _terms(left, back) @ own
     outside = _share_of_section(surface, left, back) >= USED_SHARE
     nearest = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
-    return heights[tuple(nearest)]
+    carried_on: FloatArray = heights[tuple(nearest)]
+    return carried_on

@@ -25,6 +25,9 @@ ALA_SEEN, ALA_LENGTH_MM, RIB_SEEN = 0.5, 10, 0.4
 ALA_ONSET_MM, ALA_ABOVE_MM = (24.0, 58.0), 8
 #: Bone between the processes of L5 and the alae, least share along the way.
 JOINED_ALA = 0.35
+#: Least share of bone along the way where the processes themselves pass: synthetic sacralised vertebrae have 0.67 and
+#: more, others up to 0.17.
+JOINED_PROCESS = 0.4
 #: The stretch above the lower edge of the view that shows whether it is thorax, the share of it at which ribs leave the
 #: spine there, and the room that a complete vertebra below the lowest rib would need, mm.
 THORAX_MM, THORAX_RIB_SHARE, VERTEBRA_BELOW_RIB_MM = 100, 0.35, 40
@@ -117,11 +120,16 @@ def ala_onset_mm(evidence: ColumnEvidence, superior_mm: float) -> float | None:
 
 
 def _is_joined(evidence: ColumnEvidence, above: Segment, superior_mm: float) -> bool:
-    """Whether bone lies beside the column all the way from the middle of a vertebra to the sacrum below it."""
+    """Whether bone lies beside the column all the way from the middle of a vertebra to the sacrum below it, where the
+    alae or where transverse processes are (Castellvi types II to IV on both sides).
+    """
     if above.superior_mm is None or above.inferior_mm is None:
         return False
-    part = evidence.ala[round((above.superior_mm + above.inferior_mm) / 2) : round(superior_mm) + 6]
-    return bool(len(part) > 0 and np.isfinite(part).all() and part.min() >= JOINED_ALA)
+    way = slice(round((above.superior_mm + above.inferior_mm) / 2), round(superior_mm) + 6)
+    return any(
+        len(part) > 0 and np.isfinite(part).all() and bool(part.min() >= least)
+        for part, least in ((evidence.ala[way], JOINED_ALA), (evidence.process[way], JOINED_PROCESS))
+    )
 
 
 def rib_at(segment: Segment, evidence: ColumnEvidence) -> float:
