@@ -83,9 +83,8 @@ class PicturedCohort:
         if self.patient != AUTO:
             return "The patient was chosen in the configuration."
         what = self.wanted.columns[self._column]
-        return (
-            f"Shown is the patient whose {what} lies nearest to the median of the cohort; scans with remarks come last."
-        )
+        shown = f"Shown is the patient whose {what} lies nearest to the median of the cohort"
+        return f"{shown}." if self.scans is None else f"{shown}; scans with remarks come last."
 
     @cached_property
     def densitometry(self) -> Mapping[str, Any]:
