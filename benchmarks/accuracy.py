@@ -3,7 +3,8 @@
     python benchmarks/accuracy.py [--count 64] [--workers 2] [--seed 41] [--scans FOLDER]
 
 The true label map is given; frames, planes and regions are found as in a run.  The truth is the mean of the continuous
-field over the generator's ideal region, which shares no code with the regions that are measured.
+field over the region as it is defined, on the generator's geometry (`accuracy_truth.py`), and beside it over the
+generator's ideal region, which knows no slices; both share no code with the regions that are measured.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ import numpy as np
 import pandas as pd
 from accuracy_heights import exact_heights
 from accuracy_patients import LEVELS, Case, cases
+from accuracy_pedicles import pedicle_hu
 from accuracy_scans import localised_scan
 from accuracy_table import write_page
+from accuracy_truth import DEFINED, defined_hu
 
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
@@ -82,8 +85,8 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
     changed = {variant.level for variant in scan.patient.parameters.variants}
     hu = [
         common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
-        | {"measured": row["hu_mean"], "reason": row["reason"], "truth": _truth(scan, row)}
-        | {"placed": _placed(scan, ct, region), "is_plain": row["level"] not in changed}
+        | {"measured": row["hu_mean"], "reason": row["reason"], "is_plain": row["level"] not in changed}
+        | _truths(scan, row) | {"placed": _placed(scan, ct, region)}
         for row, region in zip(rows, regions, strict=True)
         if row["level"] in complete
     ]  # fmt: skip
@@ -91,10 +94,15 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
     return hu, anatomy
 
 
-def _truth(scan: RenderedScan, row: dict[str, Any]) -> float:
+def _truths(scan: RenderedScan, row: dict[str, Any]) -> dict[str, float]:
+    """HU of the region as it is defined, and of the generator's ideal one."""
     level, name = str(row["level"]), str(row["region"])
-    plane = "endplate" if row["plane"] is None else str(row["plane"])
-    return float(scan.truth.hu(level, name, plane, str(row["side"])))  # type: ignore[arg-type]
+    plane: Any = "endplate" if row["plane"] is None else row["plane"]
+    side: Any = row["side"]
+    ideal = float(scan.truth.hu(level, name, plane, side))
+    if name == "pedicle":
+        return {"truth": pedicle_hu(scan, level, side), "ideal": ideal}
+    return {"truth": defined_hu(scan, level, name, plane) if name in DEFINED else ideal, "ideal": ideal}
 
 
 def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:
@@ -103,7 +111,13 @@ def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:
         return float("nan")
     voxels = np.stack(np.unravel_index(region.weights.indices, ct.geometry.shape), axis=-1)
     weights = region.weights.weights.astype(float)
-    return scan.truth.hu_over(Voxels(ct.geometry.points_mm(voxels), weights, ct.geometry.steps_mm), PLACED_STEP_MM)
+    covered = Voxels(ct.geometry.points_mm(voxels), weights, ct.geometry.steps_mm)
+    if region.name not in DEFINED:
+        return scan.truth.hu_over(covered, PLACED_STEP_MM)
+    # Inside of a body nothing but the vertebra shows, and the whole patient takes long.
+    points, shares = covered.samples(PLACED_STEP_MM)
+    values = scan.patient.vertebra_values_at(region.level, points, scan.patient.tissues(scan.truth.kvp))
+    return float(np.average(values, weights=shares))
 
 
 def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:

@@ -94,7 +94,7 @@ def test_neither_shell_nor_endplate_leaks_into_an_ellipse(spacing_mm, tilt_deg, 
 def test_an_inset_that_leaves_no_room_gives_a_reason_and_no_number(upright_l3):
     region = place_ellipse(body_of(upright_l3), "L3", "mid", "axial", EllipseSettings(margin_mm=12.0, fraction=1.0))
     assert region.weights is not None
-    narrow = make_phantom(spacing_mm=(8.0, 8.0, 2.0))
+    narrow = make_phantom(spacing_mm=(10.0, 10.0, 2.0))
     region = place_ellipse(body_of(narrow), "L3", "mid", "axial", SETTINGS)
     assert region.reason == Reason.REGION_TOO_SMALL
     assert region.weights is None

@@ -27,7 +27,7 @@ SectionMargin = Annotated[
         ge=0,
         le=12,
         description="Inset of the trabecular area from the outer edge of the body's section; along each voxel axis at "
-        "least two voxels. [mm]",
+        "least one and a half voxels. [mm]",
     ),
 ]
 
@@ -58,8 +58,8 @@ class TrabecularSettings(Section):
         5.0,
         ge=0,
         le=12,
-        description="Inset from the outer surface of the body, endplates included; along each voxel axis at least two "
-        "voxels. [mm]",
+        description="Inset from the outer surface of the body, endplates included; along each voxel axis at least one "
+        "and a half voxels. [mm]",
     )
 
 
@@ -166,8 +166,8 @@ class FlagSettings(Section):
         3.0,
         ge=1,
         le=10,
-        description="Dense voxels are looked for this far below the surface; along each voxel axis at least two "
-        "voxels. [mm]",
+        description="Dense voxels are looked for this far below the surface; along each voxel axis at least one "
+        "and a half voxels. [mm]",
     )
     metal_hu: float = Field(2500.0, ge=1500, le=4000, description="Metal from here; titanium exceeds the scale. [HU]")
     metal_volume_mm3: float = Field(20.0, ge=0, le=5000, description="Smallest volume of metal in a body. [mm3]")

@@ -11,6 +11,7 @@ from scipy import ndimage
 from spongiosa.config.regions import AvoidanceSettings
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.coverage import VoxelWeights
+from spongiosa.regions.inset import inset_mask
 from spongiosa.regions.region import Region
 from spongiosa.volume import Volume
 
@@ -33,7 +34,7 @@ def rejected_voxels(volume: Volume, body: VertebralBody, settings: AvoidanceSett
     spacing_zyx = np.asarray(volume.geometry.spacing_mm)[::-1]
     window = tuple(slice(low, high) for low, high in zip(body.lower, body.upper, strict=True))
     mask = body.mask
-    core = body.inset_mask(CORE_DEPTH_MM)
+    core = inset_mask(body, CORE_DEPTH_MM)
     if not core.any():
         return np.empty(0, np.int64)
     smooth = _smoothed(np.asarray(volume.voxels[window], dtype=np.float64), mask, settings.smoothing_mm / spacing_zyx)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from spongiosa.volume import FloatArray, Geometry, Volume, bounding_box
 
 #: Depth that points far from the body get.  [mm]
 FAR_OUTSIDE_MM = -50.0
+
+#: Points no deeper lie on the surface, which is outside, however the order of the voxels rounds them.  [mm]
+ON_SURFACE_MM = 1e-4
 
 #: Background around the crop, so that distances and linear interpolation end outside.  [voxels]
 _BORDER = 2
@@ -83,6 +87,7 @@ class VertebralBody:
         # A border of background: the body ends where the scan ends.
         self._inside = np.pad(mask, _BORDER)
         self._origin_zyx = np.asarray(lower_zyx) - _BORDER
+        self._fields: dict[Hashable, NDArray[np.float32]] = {}
 
     @classmethod
     def of_label(
@@ -111,12 +116,22 @@ class VertebralBody:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The mask between `lower` and `upper`, (z, y, x)."""
-        return self._inside[_BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER]
+        return self.unpadded(self._inside)
 
-    def inset_mask(self, margin_mm: float) -> NDArray[np.bool_]:
-        """The voxels between `lower` and `upper` whose centres lie inside the inset (see `axis_margins_mm`)."""
-        depth = self.scaled_depth(axis_margins_mm(self.grid, margin_mm))
-        return depth[_BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER] >= 1.0
+    @property
+    def padded_mask(self) -> NDArray[np.bool_]:
+        """The mask with a border of background, the grid of all fields on the crop."""
+        return self._inside
+
+    def unpadded(self, field: NDArray[Any]) -> NDArray[Any]:
+        """The part of a field on the padded crop between `lower` and `upper`."""
+        return field[_BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER]
+
+    def kept_field(self, name: Hashable, made: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The field of that name on the padded crop, made when it is first asked for."""
+        if name not in self._fields:
+            self._fields[name] = made()
+        return self._fields[name]
 
     @property
     def touches_the_edge(self) -> bool:
@@ -142,15 +157,14 @@ class VertebralBody:
         values = ndimage.map_coordinates(field, indices, order=1, mode="constant", cval=FAR_OUTSIDE_MM)
         return np.asarray(values, dtype=np.float64)
 
-    def scaled_depth(self, margins_mm: tuple[float, float, float]) -> NDArray[np.float32]:
-        """Depth in units of a margin per voxel axis (x, y, z) on the padded crop; 1 on the inset surface."""
-        sampling = [step / margin for step, margin in zip(self.grid.spacing_mm, margins_mm, strict=True)][::-1]
-        return np.asarray(ndimage.distance_transform_edt(self._inside, sampling=sampling), dtype=np.float32)
+    @cached_property
+    def voxels(self) -> NDArray[np.int64]:
+        """The mask's voxels on the grid of the scan in C order, shape (n, 3), (z, y, x)."""
+        return np.asarray(np.argwhere(self._inside) + self._origin_zyx)
 
     def all_voxels(self) -> VoxelWeights:
         """Every voxel of the mask with weight 1."""
-        voxels = np.argwhere(self._inside) + self._origin_zyx
-        indices = np.ravel_multi_index(tuple(voxels.T), self.grid.shape).astype(np.int64)
+        indices = np.ravel_multi_index(tuple(self.voxels.T), self.grid.shape).astype(np.int64)
         return VoxelWeights(indices, np.ones(len(indices), np.float32))
 
     def depth_below_endplate_mm(self, points_mm: FloatArray, is_superior: bool) -> FloatArray:
@@ -173,8 +187,12 @@ class VertebralBody:
     @cached_property
     def local_extent_mm(self) -> FloatArray:
         """Lowest and highest frame coordinates (left, posterior, superior) of the body's voxels, shape (2, 3)."""
-        local = self.frame.to_local_mm(self.grid.points_mm(np.argwhere(self._inside) + self._origin_zyx))
-        return np.stack([local.min(axis=0), local.max(axis=0)])
+        return np.stack([self.local_voxels_mm.min(axis=0), self.local_voxels_mm.max(axis=0)])
+
+    @cached_property
+    def local_voxels_mm(self) -> FloatArray:
+        """Frame coordinates (left, posterior, superior) of the mask's voxels in C order, shape (n, 3)."""
+        return self.frame.to_local_mm(self.grid.points_mm(self.voxels))
 
     @cached_property
     def surfaces(self) -> EndplateSurfaces:
@@ -214,7 +232,7 @@ class VertebralBody:
 
 def first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:
     """Height where columns, shape (..., n), first become positive from their start; NaN where they never do."""
-    is_inside = depth > 0
+    is_inside = depth > ON_SURFACE_MM
     first = is_inside.argmax(axis=-1)
     before = np.maximum(first - 1, 0)
     depth_in = np.take_along_axis(depth, first[..., None], axis=-1)[..., 0]
@@ -226,24 +244,20 @@ def first_inside(depth: FloatArray, heights: FloatArray) -> FloatArray:
 
 def bounding_boxes(labels: Volume) -> dict[int, tuple[slice, ...]]:
     """Bounding box (z, y, x) of every label that occurs."""
-    boxes = ndimage.find_objects(labels.voxels)
-    return {label: box for label, box in enumerate(boxes, start=1) if box is not None}
-
-
-def axis_margins_mm(geometry: Geometry, margin_mm: float, voxels: float = 2.0) -> tuple[float, float, float]:
-    """Inset along each voxel axis (x, y, z): `margin_mm`, but at least `voxels` voxels of that axis.  [mm]
-
-    Partial volume smears the cortex over about two voxels, and on a scan of 0.7 x 0.7 x 5 mm only along one axis.  The
-    inset is therefore an ellipsoid with these semi-axes, rolled along the inside of the body's surface.
-    """
-    x, y, z = (max(margin_mm, voxels * step) for step in geometry.spacing_mm)
-    return x, y, z
-
-
-def margin_along_mm(geometry: Geometry, direction: FloatArray, margins_mm: tuple[float, float, float]) -> float:
-    """Radius of the inset's ellipsoid along a unit LPS direction.  [mm]"""
-    along_axes = np.asarray(geometry.direction).T @ direction
-    return float(1.0 / np.linalg.norm(along_axes / np.asarray(margins_mm)))
+    lower, window = [], labels.voxels
+    for axis in range(3):
+        # Axis by axis: the spine fills a small part of a scan, and the search is slow on empty voxels.
+        marked = np.flatnonzero(window.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not marked.size:
+            return {}
+        lower.append(int(marked[0]))
+        window = window[tuple(slice(marked[0], marked[-1] + 1) if k == axis else slice(None) for k in range(3))]
+    boxes = ndimage.find_objects(window)
+    return {
+        label: tuple(slice(part.start + low, part.stop + low) for part, low in zip(box, lower, strict=True))
+        for label, box in enumerate(boxes, start=1)
+        if box is not None
+    }
 
 
 def voxel_extent_mm(geometry: Geometry, direction: FloatArray) -> float:

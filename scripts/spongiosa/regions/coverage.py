@@ -98,7 +98,13 @@ def coverage(shape: Shape, geometry: Geometry, box: Box, flat_axis: int | None =
     `flat_axis` (an index axis, z = 0) makes the measurement planar: a voxel's weight is then the covered share of its
     central section across that axis, as a region drawn on a displayed slice has no thickness of its own.
     """
-    voxels = box.voxel_indices()
+    return coverage_among(shape, geometry, box.voxel_indices(), flat_axis)
+
+
+def coverage_among(
+    shape: Shape, geometry: Geometry, voxels: NDArray[np.int64], flat_axis: int | None = None
+) -> VoxelWeights:
+    """Weights of those of `voxels`, shape (n, 3) as (z, y, x) in C order, that `shape` covers; see `coverage`."""
     if voxels.size == 0:
         return VoxelWeights(np.empty(0, np.int64), np.empty(0, np.float32))
     spacing_zyx = np.asarray(geometry.spacing_mm)[::-1].copy()

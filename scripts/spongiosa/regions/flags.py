@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from spongiosa.config.regions import FlagSettings
 from spongiosa.regions.body import VertebralBody
+from spongiosa.regions.inset import inset_mask
 from spongiosa.volume import Volume
 
 METAL, CEMENT, SCLEROSIS, BONE_ISLAND = "metal", "cement", "sclerosis", "bone_island"
@@ -16,7 +17,7 @@ METAL, CEMENT, SCLEROSIS, BONE_ISLAND = "metal", "cement", "sclerosis", "bone_is
 def find_flags(volume: Volume, body: VertebralBody, settings: FlagSettings) -> tuple[str, ...]:
     """The flag of one body, if any; the first that applies, because metal outshines cement, and cement bone.
 
-    Dense voxels are looked for below the cortex (`flags.depth_mm`, at least two voxels), metal in the whole body.  A
+    Dense voxels are looked for below the cortex (`flags.depth_mm`, see `axis_margins_mm`), metal in the whole body.  A
     connected group of dense voxels is cement when it holds at least `cement_volume_mm3` above `cement_hu`; otherwise
     it is a bone island when it is compact and small, and sclerosis when it is larger than `island_volume_mm3`.
     """
@@ -26,7 +27,7 @@ def find_flags(volume: Volume, body: VertebralBody, settings: FlagSettings) -> t
     inside = body.mask
     if float((hu[inside] >= settings.metal_hu).sum()) * voxel_mm3 >= settings.metal_volume_mm3:
         return (METAL,)
-    core = body.inset_mask(settings.depth_mm)
+    core = inset_mask(body, settings.depth_mm)
     if not core.any():
         return ()
     if _largest_volume_mm3(core & (hu >= settings.cement_hu), voxel_mm3) >= settings.cement_volume_mm3:

@@ -8,7 +8,8 @@ import numpy as np
 
 from spongiosa.anatomy.frame import Plane, VertebralFrame, unit_vector
 from spongiosa.regions.body import EndplateSurfaces, VertebralBody
-from spongiosa.regions.endplate_fit import EndplateSurface, fit_endplate, inner_footprint
+from spongiosa.regions.endplate_fit import EndplateSurface, fit_endplate
+from spongiosa.regions.footprint import footprint, inner_footprint
 from spongiosa.volume import FloatArray, Volume
 
 #: Steps in which a height in one frame is found along the axis of another; each shrinks the error about tenfold.
@@ -50,7 +51,7 @@ class ImageEndplates:
 def refined_body(volume: Volume, bodies: Volume, body: VertebralBody) -> VertebralBody:
     """The body with endplate planes, axis and centre from the image; the same body where the image shows no plate.
 
-    A plane is the least-squares plane of the fitted surface over the body without its rim; superior is the mean of both
+    A plane is the least-squares plane of the fitted surface over the body, spurs left out; superior is the mean of both
     normals, the centre lies midway between the planes on the body's axis.
     """
     superior, inferior = (fit_endplate(volume, bodies, body, is_superior) for is_superior in (True, False))
@@ -63,8 +64,8 @@ def refined_body(volume: Volume, bodies: Volume, body: VertebralBody) -> Vertebr
 
 
 def _plane_of(fitted: EndplateSurface, body: VertebralBody) -> Plane:
-    """Least-squares plane of a surface over the inner footprint, its point on the body's axis, LPS."""
-    rows, columns = np.nonzero(inner_footprint(body.surfaces))
+    """Least-squares plane of a surface over the body, rim included, its point on the body's axis, LPS."""
+    rows, columns = np.nonzero(footprint(body.surfaces))
     left, posterior = body.surfaces.left_mm[columns], body.surfaces.posterior_mm[rows]
     design = np.stack([left, posterior, np.ones_like(left)], axis=1)
     by_left, by_posterior, offset = np.linalg.lstsq(design, fitted.height_mm(left, posterior), rcond=None)[0]

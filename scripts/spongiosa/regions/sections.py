@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spongiosa.regions.body import VertebralBody, axis_margins_mm, margin_along_mm, voxel_extent_mm
+from spongiosa.regions.body import ON_SURFACE_MM, VertebralBody
+from spongiosa.regions.inset import Inset, axis_margins_mm, margin_along_mm
 from spongiosa.regions.planes import SlicePlane
 from spongiosa.regions.shapes import EllipticCylinder
 from spongiosa.volume import FloatArray, bounding_box
@@ -46,14 +47,14 @@ class Section:
 def cut(body: VertebralBody, plane: SlicePlane, margin_mm: float, endplate_clearance_mm: float) -> Section | None:
     """The section of a body and its trabecular area; None when the plane misses the body's axis.
 
-    The trabecular area is the section inset by `margin_mm` (along each voxel axis at least two voxels), without what
-    lies nearer than `endplate_clearance_mm` to any surface of the body: an axial slice through a tilted vertebra meets
-    the endplate at an acute angle, where an inset within the slice keeps too little distance.
+    The trabecular area is the section inset by `margin_mm` (see `axis_margins_mm`), without what lies nearer than
+    `endplate_clearance_mm` to any surface of the body: an axial slice through a tilted vertebra meets the endplate at
+    an acute angle, where an inset within the slice keeps too little distance.
     """
     v_mm = u_mm = np.arange(-SECTION_HALF_SIZE_MM, SECTION_HALF_SIZE_MM + SECTION_STEP_MM, SECTION_STEP_MM)
     vv, uu = np.meshgrid(v_mm, u_mm, indexing="ij")
     depth = body.depth_mm(plane.axes.points_mm(uu, vv))
-    parts, _ = ndimage.label(depth > 0)
+    parts, _ = ndimage.label(depth > ON_SURFACE_MM)
     centre = len(u_mm) // 2
     if parts[centre, centre] == 0:
         return None
@@ -61,13 +62,13 @@ def cut(body: VertebralBody, plane: SlicePlane, margin_mm: float, endplate_clear
 
     margins = axis_margins_mm(body.grid, margin_mm)
     sampling = [
-        SECTION_STEP_MM / max(margin_along_mm(body.grid, direction, margins), SECTION_STEP_MM)
+        SECTION_STEP_MM / max(float(margin_along_mm(body.grid, direction, margins)), SECTION_STEP_MM)
         for direction in (plane.axes.v, plane.axes.u)
     ]
-    inset = ndimage.distance_transform_edt(inside, sampling=sampling) >= 1.0
-    # Depth counts from the first voxel outside: half a voxel beyond the surface.
-    clearance = endplate_clearance_mm + voxel_extent_mm(body.grid, plane.axes.normal) / 2
-    return Section(plane, u_mm, v_mm, inside, inset & (depth >= clearance))
+    trabecular = ndimage.distance_transform_edt(inside, sampling=sampling) >= 1.0
+    clear = Inset.of(body, (endplate_clearance_mm,) * 3)
+    trabecular[trabecular] = clear.depth_mm(plane.axes.points_mm(uu[trabecular], vv[trabecular])) >= 0
+    return Section(plane, u_mm, v_mm, inside, trabecular)
 
 
 def largest_ellipse(section: Section, area: NDArray[np.bool_], fraction: float) -> EllipticCylinder | None:

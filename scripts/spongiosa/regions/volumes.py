@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spongiosa.outcome import Reason
-from spongiosa.regions.body import VertebralBody, axis_margins_mm, voxel_extent_mm
-from spongiosa.regions.coverage import Box, Shape, VoxelWeights, coverage
+from spongiosa.regions.body import VertebralBody, voxel_extent_mm
+from spongiosa.regions.coverage import Shape, VoxelWeights, coverage_among
+from spongiosa.regions.inset import Inset, axis_margins_mm
 from spongiosa.regions.planes import ENDPLATE_THICKNESS_MM, measurement_plane
 from spongiosa.regions.region import Region
 from spongiosa.regions.sections import largest_ellipse
@@ -23,22 +23,6 @@ from spongiosa.volume import FloatArray
 QUALITY_INSETS_MM = {"inset_4mm": 4.0, "inset_6mm": 6.0}
 
 QUADRANTS = tuple(f"quadrant_{depth}_{side}" for depth, side in product(("anterior", "posterior"), ("left", "right")))
-
-
-@dataclass(frozen=True)
-class Inset:
-    """The body without a margin per voxel axis (an ellipsoid rolled along the inside of its surface)."""
-
-    body: VertebralBody
-    field: NDArray[np.float32]
-    margins_mm: tuple[float, float, float]
-
-    @classmethod
-    def of(cls, body: VertebralBody, margins_mm: tuple[float, float, float]) -> Inset:
-        return cls(body, body.scaled_depth(margins_mm), margins_mm)
-
-    def depth_mm(self, points_mm: FloatArray) -> FloatArray:
-        return np.asarray((self.body.interpolated(self.field, points_mm) - 1.0) * min(self.margins_mm))
 
 
 @dataclass(frozen=True)
@@ -62,9 +46,8 @@ def place_body_trabecular(site: Site) -> list[Region]:
     A limit in HU would cut the dense tail off and bias the mean; the cortex is kept out by distance alone.
     Source: volumetric HU of the cancellous body ("3D-HU", study 004); its extent is configuration.
     """
-    weights = _covered(site.body, _trabecular(site))
-    insets = {name: _covered(site.body, Inset.of(site.body, (mm,) * 3)) for name, mm in QUALITY_INSETS_MM.items()}
-    return [site.region("body_trabecular", weights, insets=insets)]
+    insets = {name: _within(Inset.of(site.body, (mm,) * 3)) for name, mm in QUALITY_INSETS_MM.items()}
+    return [site.region("body_trabecular", _within(_trabecular(site)), insets=insets)]
 
 
 def place_body_whole(site: Site) -> list[Region]:
@@ -87,8 +70,8 @@ def place_body_central(site: Site) -> list[Region]:
     if ellipse is None:
         detail = f"The trabecular area of {site.level} at mid-height has no room for body_central."
         return [site.missing("body_central", Reason.REGION_TOO_SMALL, detail)]
-    cylinder = Intersection((ellipse, Slab(plane.axes, settings.height_mm / 2), _trabecular(site)))
-    return [site.region("body_central", _covered(site.body, cylinder), area_mm2=ellipse.area_mm2)]
+    cylinder = ellipse, Slab(plane.axes, settings.height_mm / 2)
+    return [site.region("body_central", _within(_trabecular(site), *cylinder), area_mm2=ellipse.area_mm2)]
 
 
 def place_endplate_layers(site: Site) -> list[Region]:
@@ -109,7 +92,8 @@ def place_endplate_layers(site: Site) -> list[Region]:
         start = max(settings.start_mm, voxel_extent_mm(body.grid, body.frame.superior) + ENDPLATE_THICKNESS_MM)
         column = PlanarArea.of(section.plane.axes, section.u_mm, section.v_mm, section.trabecular)
         layer = EndplateLayer(body, is_superior, start, start + settings.thickness_mm)
-        regions.append(site.region(name, _covered(body, Intersection((column, layer)))))
+        weights = coverage_among(Intersection((column, layer)), body.grid, body.voxels)
+        regions.append(site.region(name, weights))
     return regions
 
 
@@ -122,8 +106,8 @@ def place_quadrants(site: Site) -> list[Region]:
     regions = []
     for name in QUADRANTS:
         _, depth, side = name.split("_")
-        quarter = Intersection((trabecular, HalfSpace(middle, towards[depth]), HalfSpace(middle, towards[side])))
-        regions.append(site.region(name, _covered(site.body, quarter)))
+        quarter = HalfSpace(middle, towards[depth]), HalfSpace(middle, towards[side])
+        regions.append(site.region(name, _within(trabecular, *quarter)))
     return regions
 
 
@@ -131,6 +115,6 @@ def _trabecular(site: Site) -> Inset:
     return Inset.of(site.body, axis_margins_mm(site.body.grid, site.settings.trabecular.margin_mm))
 
 
-def _covered(body: VertebralBody, shape: Shape) -> VoxelWeights:
-    """The share of each voxel of the body that a shape covers."""
-    return coverage(shape, body.grid, Box(body.lower, body.upper))
+def _within(inset: Inset, *shapes: Shape) -> VoxelWeights:
+    """The share of each voxel that lies inside an inset and inside of every one of some shapes."""
+    return coverage_among(Intersection((*shapes, inset)), inset.body.grid, inset.candidates())
