@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from spongiosa.anatomy.frame import unit_vector
 from spongiosa.regions.pedicle_bone import PedicleBone
@@ -105,7 +106,9 @@ def _trunk(radii_mm: FloatArray) -> tuple[float, NDArray[np.int_]] | None:
     """Where the isthmus lies along the axis, and the numbers of the trunk's sections."""
     areas = 0.5 * np.square(np.nan_to_num(radii_mm, nan=REACH_MM)).sum(axis=1) * (ANGLES[1] - ANGLES[0])
     areas[np.isfinite(radii_mm).mean(axis=1) < FEWEST_RAYS] = np.inf
-    candidates = np.where(np.abs(OFFSETS_MM) <= NARROWEST_WITHIN_MM, areas, np.inf)
+    # Where bone ends or runs into the body, the last sections may be small ones: no waist.
+    is_amid = ndimage.binary_erosion(np.isfinite(areas), iterations=FEWEST_SECTIONS // 2, border_value=1)
+    candidates = np.where(is_amid & (np.abs(OFFSETS_MM) <= NARROWEST_WITHIN_MM), areas, np.inf)
     narrowest = int(candidates.argmin())
     if not np.isfinite(candidates[narrowest]):
         return None
