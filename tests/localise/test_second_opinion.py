@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from spongiosa.anatomy.levels import Level
 from spongiosa.localise.imported import import_labels
+from spongiosa.localise.placement import best_place
 from spongiosa.localise.second_opinion import second_opinion, with_second_opinion
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.outcome import Excluded, Reason
@@ -191,3 +192,14 @@ def test_the_map_of_another_patient_is_noticed(scanned, saved, opinion):
 def test_a_second_opinion_that_says_nothing_is_recorded_with_its_reason(scanned, saved):
     spine = imported(scanned, scanned[1].voxels, saved, Reason.NO_SPINE)
     assert spine.description.gates["second_opinion"] == "no_spine"
+
+
+def test_a_map_of_bodies_in_very_poor_bone_is_not_moved_where_the_second_opinion_confirms_it(lumbar_column, saved):
+    """Marrow at -100 HU: what lies beside the bodies is brighter, and the image alone would rather have the arches."""
+    inner = ndimage.binary_erosion(lumbar_column.bodies.voxels > 0)
+    poor = Volume(np.where(inner, -100, lumbar_column.scan.voxels).astype(np.int16), lumbar_column.scan.geometry)
+    spine = import_labels(poor, saved(lumbar_column.bodies, "bodies.nii.gz"), label_scheme="verse")
+    assert best_place(poor, spine.vertebrae).is_elsewhere
+    confirmed = with_second_opinion(poor, spine, spine)
+    assert "fits_better_moved" not in confirmed.description.flags
+    assert "fits_better_moved" in with_second_opinion(poor, spine, Reason.LOW_CONFIDENCE).description.flags

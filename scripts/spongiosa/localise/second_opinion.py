@@ -18,8 +18,9 @@ from spongiosa.volume import Volume
 
 #: Two sources that mark the same body agree at least this well (Dice); good maps of one body reach 0.85 and more.
 SAME_BODY_DICE = 0.70
-#: Below this Dice (median of the complete lumbar and thoracic bodies) two sources mark different places.
-OTHER_PLACE_DICE = 0.50
+#: Below the first Dice (median of the complete lumbar and thoracic bodies) two sources mark different places; from the
+#: second on the same to within about 6 mm, whatever the contrast of poor bone prefers.
+OTHER_PLACE_DICE, SAME_PLACE_DICE = 0.50, 0.85
 #: Confidence that a map keeps when the second opinion names other levels or the image another place, what a body that
 #: differs loses, and what it loses besides per unit of Dice below `SAME_BODY_DICE`.
 CONFLICT_CONFIDENCE, DIFFERENT_BODY_LOSS, LOSS_PER_DICE = 0.6, 0.25, 0.8
@@ -59,15 +60,17 @@ def with_second_opinion(scan: Volume, spine: LocalisedSpine, opinion: LocalisedS
         "contrast_of_bone_hu": round(place.contrast_here_hu, 1),
         "mirror_image": _word_on_mirrors(mirrors),
     }
-    place_flags = _place_flags(place, mirrors)
     if isinstance(opinion, Reason):
         gates["second_opinion"] = str(opinion)
+        place_flags = _place_flags(place.is_elsewhere, mirrors)
         vertebrae = spine.description.vertebrae
         if place_flags:
             vertebrae = tuple(_in_conflict(vertebra) for vertebra in vertebrae)
         return _described(spine, vertebrae, place_flags, gates)
     matches = _matches(spine.bodies, opinion.bodies)
-    _refuse_if_elsewhere(spine, opinion, place, mirrors, matches)
+    overlap = _median_dice(spine, matches)
+    _refuse_if_elsewhere(opinion, place, mirrors, overlap)
+    place_flags = _place_flags(place.is_elsewhere and overlap < SAME_PLACE_DICE, mirrors)
     spine = split_at_discs(spine, opinion)
     matches = _matches(spine.bodies, opinion.bodies)
     other_level = [
@@ -112,21 +115,22 @@ def _word_on_mirrors(mirrors: list[Mirrored]) -> str:
     return "undecided" if any(mirror.is_undecided for mirror in mirrors) else "fits worse"
 
 
-def _place_flags(place: BestPlace, mirrors: list[Mirrored]) -> tuple[str, ...]:
-    moved = ("fits_better_moved",) if place.is_elsewhere else ()
+def _place_flags(is_elsewhere: bool, mirrors: list[Mirrored]) -> tuple[str, ...]:
+    moved = ("fits_better_moved",) if is_elsewhere else ()
     if any(mirror.is_preferred for mirror in mirrors):
         return (*moved, "fits_better_mirrored")
     # A mirror image that the image cannot tell from the map: nothing says that left is left.
     return (*moved, "side_undecided") if any(mirror.is_undecided for mirror in mirrors) else moved
 
 
-def _refuse_if_elsewhere(
-    spine: LocalisedSpine,
-    opinion: LocalisedSpine,
-    place: BestPlace,
-    mirrors: list[Mirrored],
-    matches: Mapping[int, _Match],
-) -> None:
+def _median_dice(spine: LocalisedSpine, matches: Mapping[int, _Match]) -> float:
+    """Median overlap of the complete bodies, without the sacrum's, with those of the second opinion; 0 without any."""
+    whole = [vertebra for vertebra in spine.description.vertebrae if vertebra.label != Level.S1]
+    complete = [vertebra for vertebra in whole if not vertebra.is_truncated]
+    return float(np.median([matches[vertebra.label].dice for vertebra in complete or whole] or [0.0]))
+
+
+def _refuse_if_elsewhere(opinion: LocalisedSpine, place: BestPlace, mirrors: list[Mirrored], overlap: float) -> None:
     """Raises `Excluded(LABELS_OFF_GRID)` where the image and the second opinion both place the map elsewhere."""
     for mirror in mirrors:
         here, there = shares(opinion.vertebrae, (mirror.own, mirror.other))
@@ -136,16 +140,11 @@ def _refuse_if_elsewhere(
                 f"The mirror image of the label map lies on the vertebrae, {-mirror.hu_difference:.0f} HU brighter "
                 "where the two differ: left and right are exchanged in its voxels or in its header.",
             )
-    compared = [
-        matches[vertebra.label].dice
-        for vertebra in spine.description.vertebrae
-        if not vertebra.is_truncated and vertebra.label != Level.S1
-    ]
-    if place.is_elsewhere and compared and float(np.median(compared)) < OTHER_PLACE_DICE:
+    if place.is_elsewhere and overlap < OTHER_PLACE_DICE:
         raise Excluded(
             Reason.LABELS_OFF_GRID,
             f"The label map fits the scan {np.linalg.norm(place.move_mm):.0f} mm from where it lies, and the vertebrae "
-            f"that the image shows overlap with its own by {100 * float(np.median(compared)):.0f} % only; is it the "
+            f"that the image shows overlap with its own by {100 * overlap:.0f} % only; is it the "
             "map of another scan, or of another grid?",
         )
 
