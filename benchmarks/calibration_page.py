@@ -91,8 +91,8 @@ def _refusals(scans: pd.DataFrame) -> str:
     ]
     dropped = int(scans.drop_duplicates(["phantom", "kvp", "slice_mm"])["poses_out_of_view"].sum())
     return (
-        f"Refused: {'; '.join(named) or 'none'}. Every rod lies wholly in the field of view, by its geometry: "
-        f"{dropped} of the poses as drawn did not and were drawn anew. A phantom that is cut is among the traps below."
+        f"Refused: {'; '.join(named) or 'none'}. Every rod lies wholly in the field of view, by its geometry; "
+        f"poses that were drawn anew for that: {dropped}. A phantom that is cut is among the traps below."
     )
 
 
