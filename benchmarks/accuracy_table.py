@@ -37,8 +37,8 @@ def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
         "",
         "- **as defined**: the region of `regions.md` on the generator's own surfaces, axes and planes and the scan's "
         "grid: the slice that the rule chooses, with the thickness that it has, the inset that the voxels demand. This "
-        "is what the region claims to measure; placing and measuring err against it. Pedicle and trajectory: the "
-        "generator's ideal region.",
+        "is what the region claims to measure; placing and measuring err against it. The pedicle's region is likewise "
+        "that of its definition; the trajectory's is the generator's ideal one.",
         "- **plain levels**: the same without the levels with a fracture, sclerosis or osteophytes, whose HU change "
         "by a hundred within millimetres.",
         "- **ideal**: the generator's region, which knows no scan: planes exactly 4 mm from the endplate's plane and "
