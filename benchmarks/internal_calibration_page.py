@@ -25,6 +25,11 @@ FAULTS = {
 }
 
 
+def _range_mm(rows: pd.DataFrame) -> str:
+    """Thinnest and thickest slices of the scans."""
+    return f"{rows['slice_mm'].min():g} to {rows['slice_mm'].max():g}"
+
+
 def page(rows: pd.DataFrame, cpu_seconds: float) -> str:
     """The whole page as Markdown."""
     native, enhanced = rows[rows["phase"] == "none"], rows[rows["phase"] != "none"]
@@ -33,8 +38,9 @@ def page(rows: pd.DataFrame, cpu_seconds: float) -> str:
             "# Internal calibration, contrast phase and the scale of the values",
             "",
             f"Made by `python benchmarks/internal_calibration.py --count {len(rows)}` on {len(rows)} synthetic scans "
-            f"of L2-L3 ({cpu_seconds / 60:.0f} minutes of one core): 80 to 140 kVp, three kernels, slices of 1 to 5 "
-            "mm, body mass index 19 to 36, Goutallier grades 0 to 4, with and without calcified aorta, padding and air "
+            f"of L2-L3 ({cpu_seconds / 60:.0f} minutes of one core): 80 to 140 kVp, three kernels, slices of "
+            f"{_range_mm(rows)} mm (without contrast medium {_range_mm(native)} mm), body mass index 19 to 36, "
+            "Goutallier grades 0 to 4, with and without calcified aorta, padding and air "
             "in view. Each beam is up to 3 keV softer or harder than its tube voltage says. vBMD is that of the true "
             "`body_central`; the truth is what a phantom of K2HPO4 rods gives for the native, noise-free patient in "
             "the same beam.",
