@@ -35,7 +35,9 @@ slope, the offset of water, r2, the residuals, the drift along the patient or th
 further rods are seen, or when the rods can be told apart in two ways.
 
 A rod that cannot be seen, because it is as dark as its plastic, may lie only where nothing can be seen over the whole
-of its section: a place that reaches the edge of the plastic is none.
+of its section: a place that reaches the edge of the plastic is none. A phantom of two rods has least to be known by:
+a round muscle at the right distance from its bright rod is a second way to tell the rods, and the scan is refused (with
+other poses, `--seed 2`, this cost scans of `siemens_osteo`; no rod was taken for another).
 
 The name of the phantom is the user's word. The HU of rods of 0, 100 and 200 mg/cm3 and of 0, 75 and 150 mg/cm3 lie on
 credible lines of either phantom, which differ by a third; the distances of the rods then decide. Where those of the
