@@ -191,7 +191,7 @@ def draw(results: Results, path: Path) -> None:
     styles = ((BLUE, "o"), (GREEN, "s"), (PURPLE, "D"), (VERMILLION, "^"))
     sizes = np.array(sorted(results), dtype=float)
     with themed():
-        figure = Figure(figsize=(8.0, 3.4), layout="constrained")
+        figure = Figure(figsize=(8.6, 4.0), layout="constrained")
         for axis, unit, label in zip(
             figure.subplots(1, 2), ("cpu_s", "memory_mb"), ("CPU time [s]", "memory [MB]"), strict=True
         ):
@@ -205,7 +205,7 @@ def draw(results: Results, path: Path) -> None:
             for scale in (axis.xaxis.set_major_formatter, axis.yaxis.set_major_formatter):
                 scale("{x:,.0f}")
             axis.yaxis.set_minor_formatter("{x:,.0f}")
-            axis.legend(title="exponent of growth")
+            axis.legend(title="exponent of growth", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150, facecolor="white")
 

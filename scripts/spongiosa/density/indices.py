@@ -63,11 +63,13 @@ class CohortMeasurements:
         shape = (len(patients), len(self._levels) + 1, len(self._regions) + 1)
         cell = np.ravel_multi_index((number, level, region), shape)
         #: By quantity, of `shape`: sums over the sides that were measured, and how many these are.
-        self._sums, self._counts = {}, {}
+        self._sums: dict[str, FloatArray] = {}
+        self._counts: dict[str, FloatArray] = {}
         for quantity in QUANTITIES:
             values = _real_or_nothing(valid, quantity)
             for kept, weights in ((self._sums, np.nan_to_num(values)), (self._counts, ~np.isnan(values))):
-                kept[quantity] = np.bincount(cell, weights, minlength=math.prod(shape)).reshape(shape)
+                summed = np.bincount(cell, weights, minlength=math.prod(shape)).reshape(shape)
+                kept[quantity] = summed.astype(np.float64, copy=False)
 
     def three_slice_mean(self, levels: Iterable[str], minimum_levels: int, quantity: str = "hu_mean") -> pd.DataFrame:
         """Mean over all slices of the three-slice ellipses, each slice with the same weight (study 000: 12 slices).
@@ -112,8 +114,9 @@ class CohortMeasurements:
 
     def _cells(self, levels: Iterable[str], regions: Iterable[str]) -> tuple[NDArray[np.intp], ...]:
         """Where all patients have these levels and regions, for tables of the shape of `_sums`."""
-        places = (self._levels.get_indexer(list(levels)), self._regions.get_indexer(list(regions)))
-        return np.ix_(range(len(self.patients)), *places)
+        level = self._levels.get_indexer(pd.Index(list(levels)))
+        region = self._regions.get_indexer(pd.Index(list(regions)))
+        return np.ix_(np.arange(len(self.patients)), level, region)
 
     def _index(self, mean: FloatArray, levels_used: NDArray[np.int64], minimum_levels: int) -> pd.DataFrame:
         is_enough = levels_used >= minimum_levels
@@ -138,7 +141,8 @@ def _first_of_patient(rows: pd.DataFrame, column: str, patients: pd.Index) -> pd
 
 def _quotient(sums: FloatArray, counts: FloatArray) -> FloatArray:
     """Means; NaN where nothing was counted."""
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means: FloatArray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return means
 
 
 def _real_or_nothing(rows: pd.DataFrame, quantity: str) -> FloatArray:
