@@ -1,6 +1,7 @@
 """What runs again after which change: no job and no patient more than the change touches."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -52,6 +53,15 @@ def test_a_second_run_does_nothing(project):
     run = project.run()
     assert run.exit_status == 0
     assert run.jobs == {}
+
+
+def test_deleted_tables_between_the_images_and_the_report_are_made_again(project):
+    """A run that is killed while it makes a file anew leaves none, and the report of before beside it."""
+    next(project.results.glob("units/*/mask_regions.parquet")).unlink()
+    (project.results / "studies" / "hu_dxa_concordance" / "audit.json").unlink()
+    planned = project.run("--dry-run").output
+    assert re.search(r"mask.regions +1\b", planned), planned
+    assert re.search(r"analyse.study +1\b", planned), planned
 
 
 def test_a_changed_threshold_runs_analysis_and_report_only(project):
