@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 from scipy.special import expit, logit
 
 from spongiosa.config.report import ReportSettings
@@ -151,7 +153,7 @@ def test_the_keyboard_alone_reaches_a_risk(open_page, page: Path) -> None:
     tab = open_page(page).tab
     tab.locator(".skip").focus()
     tab.keyboard.press("Enter")
-    tab.wait_for_function("location.hash !== ''")
+    expect(tab).to_have_url(re.compile("#.+"))
     tab.keyboard.press("Tab")
     tab.keyboard.type("70")
     tab.keyboard.press("Tab")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from spongiosa.config.report import ReportSettings
 from spongiosa.report.page import ReportTables, render_report
@@ -186,7 +187,7 @@ def test_a_table_is_copied_as_rows_of_a_spreadsheet(opened) -> None:
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = tab.locator("#levels [data-action=copy]")
     button.click()
-    tab.wait_for_function("document.querySelector('#status').textContent !== ''")
+    expect(tab.locator("#status")).not_to_be_empty()
     text = tab.evaluate("navigator.clipboard.readText()")
     frame = pd.read_csv(io.StringIO(text), sep="\t", dtype=str)
     assert frame.columns[0] == "Level"
@@ -264,7 +265,7 @@ def test_the_skip_link_leads_past_the_contents(opened) -> None:
     tab, _ = opened
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
-    tab.wait_for_function("location.hash === '#content'")
+    expect(tab).to_have_url(re.compile("#content$"))
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.closest('main') !== null")
 
@@ -340,10 +341,11 @@ def test_the_contents_follow_the_reader_and_open_one_study_at_a_time(open_page, 
     link = tab.locator('nav a[href="#hu_dxa_concordance-f2_roc"]')
     assert not link.is_visible()
     tab.evaluate("document.getElementById('hu_dxa_concordance-f2_roc').scrollIntoView()")
-    tab.wait_for_function("document.querySelector('nav [aria-current]')?.hash.startsWith('#hu_dxa_concordance-f')")
+    current = tab.locator("nav [aria-current]")
+    expect(current).to_have_attribute("href", re.compile("^#hu_dxa_concordance-f"))
     assert link.is_visible()
     tab.evaluate("document.getElementById('methods').scrollIntoView()")
-    tab.wait_for_function("!document.querySelector('nav [aria-current]').hash.startsWith('#hu_dxa_concordance-')")
+    expect(current).not_to_have_attribute("href", re.compile("^#hu_dxa_concordance-"))
     assert not link.is_visible()
 
 
