@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 from accuracy_heights import exact_heights
 from accuracy_patients import LEVELS, Case, cases
-from accuracy_pedicles import pedicle_hu
-from accuracy_scans import localised_scan
+from accuracy_scans import localised_scan, noise_alone
 from accuracy_table import write_page
 from accuracy_truth import DEFINED, defined_hu
 
@@ -44,6 +43,8 @@ from spongiosa.volume import Volume
 PAGE_SEED = 41
 #: Step of the samples in each voxel of a placed region.  [mm]
 PLACED_STEP_MM = 0.8
+#: The voxels of a pedicle or trajectory lie wholly in the vertebra where they are no longer than this.  [mm]
+LARGEST_INSIDE_MM = 2.0
 #: The whole body is left out: its mean is that of the label map's cortex.
 MEASURED = tuple(name for name in IDEAL_REGIONS if name != "body_whole")
 SETTINGS = RegionsSettings(
@@ -80,13 +81,16 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
     survey = survey_spine(ct, vertebrae, bodies, spine, SETTINGS)
     regions = place_surveyed(survey, SETTINGS)
     rows = measure_regions(ct, regions, spine, {}, ScanFindings(), ExtractSettings())
+    noise = noise_alone(case, ct.geometry.shape[0])
     common = {"case": case.name, "slice_mm": case.scanner.slice_spacing_mm, "pixel_mm": case.scanner.pixel_spacing_mm}
+    common |= {"kernel": case.scanner.kernel}
     complete = set(scan.truth.complete_levels) & set(case.levels)
     changed = {variant.level for variant in scan.patient.parameters.variants}
     hu = [
         common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
         | {"measured": row["hu_mean"], "reason": row["reason"], "is_plain": row["level"] not in changed}
-        | _truths(scan, row) | {"placed": _placed(scan, ct, region)}
+        | {"pedicle_width_mm": _pedicle_width_mm(scan, row)}
+        | _truths(scan, row) | {"placed": _placed(scan, ct, region), "noise": _weighted_mean(noise, region)}
         for row, region in zip(rows, regions, strict=True)
         if row["level"] in complete
     ]  # fmt: skip
@@ -100,8 +104,6 @@ def _truths(scan: RenderedScan, row: dict[str, Any]) -> dict[str, float]:
     plane: Any = "endplate" if row["plane"] is None else row["plane"]
     side: Any = row["side"]
     ideal = float(scan.truth.hu(level, name, plane, side))
-    if name == "pedicle":
-        return {"truth": pedicle_hu(scan, level, side), "ideal": ideal}
     return {"truth": defined_hu(scan, level, name, plane) if name in DEFINED else ideal, "ideal": ideal}
 
 
@@ -112,12 +114,25 @@ def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:
     voxels = np.stack(np.unravel_index(region.weights.indices, ct.geometry.shape), axis=-1)
     weights = region.weights.weights.astype(float)
     covered = Voxels(ct.geometry.points_mm(voxels), weights, ct.geometry.steps_mm)
-    if region.name not in DEFINED:
+    if region.name not in DEFINED and max(ct.geometry.spacing_mm) > LARGEST_INSIDE_MM:
         return scan.truth.hu_over(covered, PLACED_STEP_MM)
-    # Inside of a body nothing but the vertebra shows, and the whole patient takes long.
+    # Below the surface of a vertebra nothing else shows, and the whole patient takes long.
     points, shares = covered.samples(PLACED_STEP_MM)
     values = scan.patient.vertebra_values_at(region.level, points, scan.patient.tissues(scan.truth.kvp))
     return float(np.average(values, weights=shares))
+
+
+def _weighted_mean(values: np.ndarray, region: Region) -> float:
+    """Mean of an image over the weighted voxels of a region."""
+    if region.weights is None:
+        return float("nan")
+    return float(np.average(values.reshape(-1)[region.weights.indices], weights=region.weights.weights.astype(float)))
+
+
+def _pedicle_width_mm(scan: RenderedScan, row: dict[str, Any]) -> float:
+    """The smaller outer diameter of the pedicle through which a region passes; NaN for regions of the body."""
+    pedicle = scan.patient.vertebrae[str(row["level"])].pedicles.get(str(row["side"]))
+    return float("nan") if pedicle is None else 2.0 * min(pedicle.half_width_mm, pedicle.half_height_mm)
 
 
 def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,10 @@ from spongiosa.anatomy.frame import SpineDescription
 from spongiosa.config.localise import LocaliseSettings
 from spongiosa.localise.scan import localise_scan
 from spongiosa.synthetic.image import SyntheticImage
+from spongiosa.synthetic.noise import Reconstruction
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
-from spongiosa.volume import Geometry, Volume, write_volume
+from spongiosa.volume import FloatArray, Geometry, Volume, write_volume
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,22 @@ def localised_scan(case: Case, folder: Path | None = None) -> LocalisedScan:
         part.write_bytes(pickle.dumps(made))
         part.rename(path)
     return made
+
+
+def noise_alone(case: Case, slices: int) -> FloatArray:
+    """The noise of a scan of that many slices without patient, HU, shape (z, y, x).
+
+    Filtering is linear and the noise is drawn from the scan's seed, so this is what was added to the patient but for
+    rounding to whole HU.
+    """
+    scanner = case.scanner
+    overlap = max(0.0, 1.0 - scanner.slice_spacing_mm / scanner.slice_thickness_mm)
+    shape = (scanner.rows, scanner.columns)
+    filtered = Reconstruction(
+        scanner.kernel, shape, scanner.pixel_spacing_mm, scanner.noise_sd_hu, overlap, seed=case.seed
+    )
+    empty = np.zeros(shape, np.float32)
+    return np.stack([filtered.slice(empty) for _ in range(slices)]).astype(np.float64)
 
 
 def localised(ct: Volume, vertebrae: Volume, bodies: Volume) -> SpineDescription:

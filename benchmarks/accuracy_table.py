@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from accuracy_pedicles import limits, pedicle_section
 
 #: Groups of slice thickness.  [mm]
 GROUPS = {"up to 1.5 mm": (0.0, 1.5), "2-3 mm": (1.5, 3.0), "5 mm": (3.0, 9.0)}
@@ -14,8 +15,9 @@ GROUPS = {"up to 1.5 mm": (0.0, 1.5), "2-3 mm": (1.5, 3.0), "5 mm": (3.0, 9.0)}
 def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
     """Write the page.
 
-    `hu`: one row per measurement (`case, slice_mm, level, region, side, variant, measured, truth, ideal, placed,
-    is_plain`, HU); `anatomy`: one row per vertebra (errors in mm and degrees, true and measured grade).
+    `hu`: one row per measurement (`case, slice_mm, pixel_mm, kernel, level, region, side, variant, pedicle_width_mm,
+    measured, truth, ideal, placed, noise, is_plain`, HU); `anatomy`: one row per vertebra (errors in mm and degrees,
+    true and measured grade).
     """
     measured = hu["measured"].astype(float)
     hu = hu.assign(
@@ -37,8 +39,8 @@ def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
         "",
         "- **as defined**: the region of `regions.md` on the generator's own surfaces, axes and planes and the scan's "
         "grid: the slice that the rule chooses, with the thickness that it has, the inset that the voxels demand. This "
-        "is what the region claims to measure; placing and measuring err against it. The pedicle's region is likewise "
-        "that of its definition; the trajectory's is the generator's ideal one.",
+        "is what the region claims to measure; placing and measuring err against it. Pedicle and trajectory know no "
+        "grid: their ideal regions are those of the definition.",
         "- **plain levels**: the same without the levels with a fracture, sclerosis or osteophytes, whose HU change "
         "by a hundred within millimetres.",
         "- **ideal**: the generator's region, which knows no scan: planes exactly 4 mm from the endplate's plane and "
@@ -46,12 +48,16 @@ def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
         "*as defined* is what a scan of such slices cannot answer, because its slices do not lie there or reach the "
         "endplate there.",
         "- **measuring**: over exactly the voxels that were weighed: blur, partial volume and noise alone.",
+        "- **noise**: of that the noise of the image, known from the generator, averaged over the same voxels. No "
+        "region of this size can have narrower limits in such a scan.",
         "",
         "Refused regions have a reason and no value; in brackets how many of them have no room in the truth either, "
         f"the others have fewer voxels than `extract.minimum_effective_voxels`. {unfounded} regions have a value where "
         "the truth has no room.",
         "",
         *_hu_table(hu),
+        "",
+        *pedicle_section(hu, GROUPS["up to 1.5 mm"][1]),
         "",
         "## Anatomy",
         "",
@@ -68,8 +74,8 @@ def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
 def _hu_table(hu: pd.DataFrame) -> list[str]:
     lines = [
         "| region | slices | n | refused | as defined: bias | 95 % limits | plain levels: n | bias | 95 % limits "
-        "| ideal: bias | 95 % limits | measuring: bias | 95 % limits |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| ideal: bias | 95 % limits | measuring: bias | 95 % limits | noise: 95 % limits |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (region, variant), of_region in hu.groupby(["region", "variant"], sort=False):
         name = region if variant == "default" else f"{region} ({variant})"
@@ -80,7 +86,7 @@ def _hu_table(hu: pd.DataFrame) -> list[str]:
             lines.append(
                 f"| {name} | {group} | {len(valid)} | {len(refused)} ({int(refused['truth'].isna().sum())}) "
                 f"| {_bias(valid['difference'])} | {len(plain)} | {_bias(plain)} | {_bias(valid['from_ideal'])} "
-                f"| {_bias(valid['measuring'])} |"
+                f"| {_bias(valid['measuring'])} | {limits(valid['noise'])} |"
             )
     return lines
 
@@ -122,7 +128,4 @@ def _groups(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _bias(values: pd.Series) -> str:
-    if len(values) < 2:
-        return "- | -"
-    spread = 1.96 * values.std()
-    return f"{values.mean():+.2f} | {values.mean() - spread:+.1f} to {values.mean() + spread:+.1f}"
+    return "- | -" if len(values) < 2 else f"{values.mean():+.2f} | {limits(values)}"

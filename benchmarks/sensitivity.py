@@ -37,9 +37,9 @@ SWEEPS: tuple[tuple[str, tuple[str, ...], tuple[Any, ...]], ...] = (
     ("trabecular.margin_mm", ("body_trabecular",), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)),
     ("avoidance.method", ("body_trabecular",), ("none", "hu_gradient")),
     ("central.fraction", ("body_central",), (0.5, 0.7, 0.9)),
-    ("pedicle.margin_mm", ("pedicle",), (1.0, 2.0, 2.5, 3.0)),
+    ("pedicle.margin_mm", ("pedicle",), (1.0, 2.0, 2.5, 3.0, 3.5)),
     ("trajectory.diameter_mm", ("trajectory",), (5.5, 6.5, 7.5)),
-    ("trajectory.margin_mm", ("trajectory",), (0.0, 1.0, 2.0)),
+    ("trajectory.margin_mm", ("trajectory",), (0.0, 1.0, 2.0, 2.5, 3.0)),
 )
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from spongiosa.config.regions import PedicleSettings, RegionsSettings
+from spongiosa.config.regions import PedicleSettings, RegionsSettings, TrajectorySettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.pedicle_bone import PedicleBone
-from spongiosa.regions.pedicles import place_pedicles
+from spongiosa.regions.pedicles import inset_mm, place_pedicles
 from spongiosa.regions.site import Site
 from spongiosa.regions.trajectories import place_trajectories
 
@@ -95,9 +95,47 @@ def test_no_voxel_of_the_region_reaches_the_cortex(vertebra):
 
 
 def test_a_pedicle_thinner_than_its_margins_has_a_reason(vertebra):
-    for region in place_pedicles(site_of(vertebra, margin_mm=4.4)):
+    for region in place_pedicles(site_of(vertebra, margin_mm=4.4, least_margin_mm=4.4)):
         assert region.weights is None
         assert region.reason is Reason.REGION_TOO_SMALL
+
+
+def test_the_inset_gives_way_in_a_narrow_pedicle_and_only_there(vertebra):
+    """Half width 4.5 mm: 3.5 mm leave 1 mm; of 4.5 mm it gives way to what leaves 0.75 mm, but not below its least.
+
+    0.3 mm: how well the half width is found.
+    """
+    pedicle = find_pedicles(vertebra.whole, vertebra.body)["left"]
+    insets = {
+        (wanted, least): inset_mm(pedicle, PedicleSettings(margin_mm=wanted, least_margin_mm=least))
+        for wanted, least in ((3.5, 2.75), (4.5, 2.75), (4.5, 4.2))
+    }
+    assert insets[3.5, 2.75] == 3.5
+    assert insets[4.5, 2.75] == pytest.approx(HALF_ACROSS_MM - 0.75, abs=0.3)
+    assert insets[4.5, 4.2] == 4.2
+
+
+def test_an_axis_does_not_snap_to_coarse_voxels():
+    """A pedicle of 9 mm is 3 to 4 voxels wide: 6 degrees in voxels of 2.5 mm, 12 in those of 3 mm are what they tell.
+
+    Without the smoothing that follows the voxel it is 12 and 30 degrees.
+    """
+    for edge_mm, limit_deg in ((2.5, 6.0), (3.0, 12.0)):
+        coarse = make_pedicles((edge_mm, edge_mm, edge_mm))
+        found = find_pedicles(coarse.whole, coarse.body)
+        assert set(found) == {"left", "right"}
+        for side, pedicle in found.items():
+            assert angle_deg(pedicle.direction, axis_of(side)[1]) <= limit_deg
+
+
+def test_a_trajectory_keeps_clear_of_the_surface(vertebra):
+    """Every voxel that is covered wholly has its centre 2.5 mm below the label map's surface, to half a voxel."""
+    settings = RegionsSettings(measured=("trajectory",))
+    for region in place_trajectories(Site("L3", vertebra.body, vertebra.whole, settings)):
+        if region.name == "trajectory":
+            voxels = np.stack(np.unravel_index(region.weights.indices, vertebra.body.grid.shape), axis=-1)
+            centres = vertebra.body.grid.points_mm(voxels[region.weights.weights > 0.99])
+            assert vertebra.whole.depth_mm(centres).min() >= settings.trajectory.margin_mm
 
 
 def test_the_anatomical_trajectory_enters_where_the_axis_leaves_the_bone_behind(vertebra):
@@ -105,7 +143,7 @@ def test_the_anatomical_trajectory_enters_where_the_axis_leaves_the_bone_behind(
 
     The plate behind the pedicles ends 19 mm behind the body, 13 mm behind the middle of the pedicle.
     """
-    settings = RegionsSettings()
+    settings = RegionsSettings(trajectory=TrajectorySettings(margin_mm=0.0))
     for region in place_trajectories(Site("L3", vertebra.body, vertebra.whole, settings)):
         if region.name != "trajectory":
             continue

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, VertebralFrame, unit_vector
 from spongiosa.config.extract import ExtractSettings
-from spongiosa.config.regions import RegionsSettings
+from spongiosa.config.regions import RegionsSettings, TrajectorySettings
 from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.catalogue import place_regions
@@ -107,7 +107,7 @@ def test_pedicle_axes_are_those_of_the_anatomy(scan):
 
 
 def test_a_pedicle_keeps_its_margin_from_the_true_surface(scan, regions):
-    """2.5 mm less half a millimetre of label map; the whole voxel may reach 0.9 mm (half its diagonal) further out."""
+    """2.75 mm less half a millimetre of label map; the whole voxel may reach 0.9 mm (half its diagonal) further out."""
     grid = regions.geometry
     for level in LEVELS:
         vertebra = scan.patient.vertebrae[level]
@@ -117,8 +117,8 @@ def test_a_pedicle_keeps_its_margin_from_the_true_surface(scan, regions):
             )
             u, v, w = vertebra.frame.to_local(grid.points_mm(voxels)).astype(np.float32).T
             depth = -vertebra.distances(Window(u, v, w, 0.0, None, None))[0]
-            assert depth.min() >= 2.5 - 0.5 - 0.9
-            assert np.median(depth) >= 2.5
+            assert depth.min() >= 2.75 - 0.5 - 0.9
+            assert np.median(depth) >= 2.75
 
 
 def test_the_trabecular_body_has_the_true_density(scan, regions):
@@ -147,9 +147,24 @@ def test_a_given_screw_takes_the_place_of_the_anatomical_axis(scan, regions):
     assert placed.find("L3", "trajectory", "right").trajectory_source == "anatomical"
 
 
-def test_the_cylinder_of_a_trajectory_has_the_volume_of_the_screw(regions):
+def test_pedicles_and_trajectories_have_the_true_density(scan, regions):
+    """8 HU: noise of 15 HU and blur beside the cortex have 95 % limits of 4 HU; cortex that leaks in gives 20 and more.
+
+    8 HU are passed once in 30,000 regions.
+    """
+    measured = means(scan, regions)
+    for level in LEVELS:
+        for name in ("pedicle", "trajectory"):
+            for side in ("left", "right"):
+                truth = scan.truth.hu(level, name, side=side)
+                assert measured[level, name, side] == pytest.approx(truth, abs=8.0)
+
+
+def test_the_cylinder_of_a_trajectory_has_the_volume_of_the_screw(scan):
     """3 %: cells of half a millimetre on the surface of a cylinder of 6.5 x 45 mm."""
     expected = np.pi * 3.25**2 * 45.0
+    whole = RegionsSettings(levels=("L3",), measured=("trajectory",), trajectory=TrajectorySettings(margin_mm=0.0))
+    regions = place(scan, volume_of(scan.bodies), whole)
     for side in ("left", "right"):
         weights = regions.find("L3", "trajectory", side).weights
         assert weights.effective_voxels * regions.geometry.voxel_volume_mm3 == pytest.approx(expected, rel=0.03)

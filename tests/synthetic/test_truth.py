@@ -8,7 +8,6 @@ from scipy import ndimage
 
 from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.patient import build_patient
-from spongiosa.synthetic.placed import Cylinder
 from spongiosa.synthetic.scanner import render_ct
 from spongiosa.synthetic.tissue import Tissues, density_for_hu
 from spongiosa.synthetic.truth import L1_TO_L4
@@ -40,7 +39,8 @@ def test_same_field_over_a_placed_copy_of_the_region_gives_the_same_mean(small_s
 
 def test_a_region_placed_too_wide_reads_the_cortex(small_scan):
     pedicle = small_scan.truth.regions("L3").pedicle("left")
-    wide = Cylinder(pedicle.start_mm, pedicle.end_mm, pedicle.radius_mm + 3.0)
+    outwards = 1.0 + 3.0 / np.linalg.norm(pedicle.first_half_axis_mm)
+    wide = pedicle.scaled(float(outwards), pedicle.thickness_mm)
     assert small_scan.truth.hu_over(wide) > small_scan.truth.hu_over(pedicle) + 50.0
 
 

@@ -107,12 +107,20 @@ class PedicleSettings(Section):
     """The pedicle (region B)."""
 
     margin_mm: float = Field(
-        2.5,
+        3.5,
         ge=0,
         le=6,
-        description="Inset from the outer surface of the pedicle: its cortex of about 1.5 mm and 1 mm. [mm]",
+        description="Inset from the outer surface of the pedicle: its cortex of about 1.5 mm, and 2 mm over which "
+        "kernels smear it or dig a trough beside it. [mm]",
     )
-    length_mm: float = Field(8.0, ge=2, le=20, description="Length along the pedicle's axis, about its isthmus. [mm]")
+    least_margin_mm: float = Field(
+        2.75,
+        ge=0,
+        le=6,
+        description="In a narrow pedicle the inset gives way down to this, so that a semi-axis of 0.75 mm remains; at "
+        "most `margin_mm`. [mm]",
+    )
+    length_mm: float = Field(10.0, ge=2, le=20, description="Length along the pedicle's axis, about its isthmus. [mm]")
 
 
 class TrajectorySettings(Section):
@@ -121,11 +129,11 @@ class TrajectorySettings(Section):
     diameter_mm: float = Field(6.5, ge=3, le=10, description="Diameter of the cylinder: that of the screw. [mm]")
     length_mm: float = Field(45.0, ge=20, le=70, description="Length from entry to tip: that of the screw. [mm]")
     margin_mm: float = Field(
-        0.0,
+        2.5,
         ge=0,
         le=6,
-        description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out; 0 keeps "
-        "the whole cylinder, with the cortex that the screw meets. [mm]",
+        description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out: cortex of "
+        "about 1.5 mm and 1 mm beside it; 0 keeps the whole cylinder, with the cortex that the screw meets. [mm]",
     )
 
 

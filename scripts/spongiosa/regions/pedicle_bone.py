@@ -13,8 +13,9 @@ from scipy import ndimage
 from spongiosa.regions.body import VertebralBody
 from spongiosa.volume import FloatArray
 
-#: A label map steps from voxel to voxel: smoothed by this much, its surface lies between them.  [mm]
-SMOOTHING_MM = 0.8
+#: A label map steps from voxel to voxel: smoothed by this much, its surface lies between them.  In voxels of 3 mm a
+#: pedicle is 3 voxels wide, and its axis would snap to theirs; there the smoothing follows the voxel.  [mm, voxels]
+SMOOTHING_MM, SMOOTHING_VOXELS = 0.8, 0.8
 _BORDER = 4
 
 #: Marrow that a label map left out of a pedicle: beside the canal, behind the front of the pedicle, and in one section
@@ -49,7 +50,7 @@ class PedicleBone:
 
     @cached_property
     def _filling(self) -> NDArray[np.float32]:
-        sigma = [SMOOTHING_MM / step for step in self.solid.grid.spacing_mm[::-1]]
+        sigma = [max(SMOOTHING_MM / step, SMOOTHING_VOXELS) for step in self.solid.grid.spacing_mm[::-1]]
         padded = np.pad(self.solid.mask, _BORDER).astype(np.float32)
         return np.asarray(ndimage.gaussian_filter(padded, sigma, mode="constant"))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spongiosa.synthetic.ellipse import largest_inscribed_ellipse
 from spongiosa.synthetic.implants import bone_entry
 from spongiosa.synthetic.placed import Cylinder, Ellipse
+from spongiosa.synthetic.truth_regions_pedicle import lies_below_surface, pedicle_region
 from spongiosa.synthetic.vertebra import Vertebra
 
 Plane = Literal["endplate", "axial"]
@@ -25,9 +26,10 @@ _POSTERIOR_SHARE_AVOIDED: Final = 0.20
 _SLAB_MM: Final = 9.0
 _SLAB_SHARE: Final = 0.70
 _ANTERIOR_SHARE: Final = 2.0 / 3.0
-_PEDICLE_INSET_MM: Final = 1.0
 TRAJECTORY_DIAMETER_MM: Final = 6.5
 TRAJECTORY_LENGTH_MM: Final = 45.0
+TRAJECTORY_MARGIN_MM: Final = 2.5
+"""What a trajectory keeps from the outer surface of the vertebra."""
 
 ELLIPSES: Final = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
 SHAPES: Final = ("shape_oval", "shape_round", "shape_front", "shape_left", "shape_right")
@@ -61,7 +63,10 @@ class IdealRegions:
         if region in SIDED:
             if side not in self.vertebra.pedicles:
                 return np.empty((0, 3))
-            return _samples(self.pedicle(side) if region == "pedicle" else self.trajectory(side), VOLUME_STEP_MM)
+            if region == "pedicle":
+                return _samples(self.pedicle(side), VOLUME_STEP_MM)
+            points = _samples(self.trajectory(side), VOLUME_STEP_MM)
+            return points[lies_below_surface(self.vertebra, points, TRAJECTORY_MARGIN_MM)]
         if region == "body_whole":
             return self._body_points((0.0, 0.0, 0.0), 1.5 * VOLUME_STEP_MM)
         return self._body_points(self.inset_mm, VOLUME_STEP_MM)
@@ -81,18 +86,15 @@ class IdealRegions:
             limit = behind - _POSTERIOR_SHARE_AVOIDED * (behind - front)
         return largest_inscribed_ellipse(self._section(limit), origin, across, back)
 
-    def pedicle(self, side: str) -> Cylinder | None:
-        """A cylinder through the isthmus, 1 mm inside the cortex; None in a pedicle too thin for it."""
-        axis = self.vertebra.pedicles[side]
-        radius = min(axis.half_width_mm, axis.half_height_mm) - self.vertebra.cortex.posterior_mm - _PEDICLE_INSET_MM
-        if radius < 0.5:
-            return None
-        half = axis.direction * axis.length_mm / 2.0
-        ends = self.vertebra.frame.to_lps(np.stack([axis.isthmus_mm - half, axis.isthmus_mm + half]))
-        return Cylinder(ends[0], ends[1], radius)
+    def pedicle(self, side: str) -> Ellipse | None:
+        """The elliptic cylinder about the isthmus; None in a pedicle too thin for it."""
+        return pedicle_region(self.vertebra, side)
 
     def trajectory(self, side: str) -> Cylinder:
-        """A cylinder of 6.5 x 45 mm on the anatomical axis, from where it enters bone."""
+        """A cylinder of 6.5 x 45 mm on the anatomical axis, from where it enters bone.
+
+        The region is what of it lies `TRAJECTORY_MARGIN_MM` below the surface (`points`).
+        """
         axis = self.vertebra.pedicles[side]
         entry = bone_entry(self.vertebra, axis.isthmus_mm, axis.direction)
         ends = self.vertebra.frame.to_lps(np.stack([entry, entry + axis.direction * TRAJECTORY_LENGTH_MM]))
