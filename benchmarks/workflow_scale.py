@@ -25,15 +25,16 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort
-from spongiosa.cohort.batches import COHORT_TABLES, batches_of_patients, cohort_writer
+from spongiosa.cohort.aggregate import UnitTables
+from spongiosa.cohort.batches import COHORT_TABLES
 from spongiosa.cohort.fingerprint import write_fingerprints
 from spongiosa.cohort.handover import COLUMNS_OF_STAGE
+from spongiosa.cohort.join import KnownOfPatients, join_units
 from spongiosa.cohort.plan import fingerprints_path
 from spongiosa.cohort.schemas import TABLES
 from spongiosa.config.aggregate import AggregateSettings
-from spongiosa.density.indices import SHAPES, SLICES, derive_indices, joined_patients
-from spongiosa.provenance import write_csv, write_table
+from spongiosa.density.indices import SHAPES, SLICES, FloatArray, derive_indices
+from spongiosa.provenance import write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ("L1", "L2", "L3", "L4", "L5")
@@ -77,30 +78,24 @@ def write_unit_tables(folder: Path, patients: int) -> None:
         for stage in COLUMNS_OF_STAGE:
             write_table(unit / f"{stage}.parquet", outcome)
         write_table(unit / "measurements.parquet", rows)
+        write_table(unit / "calibration.parquet", calibration_rows(scans, hu[: len(scans)]))
         write_table(unit / "vertebrae.parquet", scans.merge(pd.DataFrame({"level": LEVELS, "label": 20}), how="cross"))
         write_table(unit / "series.parquet", scans.assign(series_key="k", kvp=120.0))
 
 
-def unit_tables(folder: Path) -> UnitTables:
-    units = sorted((folder / "results" / "units").glob("u*"))
-    named = {name: [unit / f"{name}.parquet" for unit in units] for name in ("series", "vertebrae", "measurements")}
-    stages = [[unit / f"{stage}.parquet" for unit in units] for stage in COLUMNS_OF_STAGE]
-    return UnitTables(stages=stages, **named)
+def calibration_rows(scans: pd.DataFrame, hu: FloatArray) -> pd.DataFrame:
+    """STUB: a row per scan, every column of its kind."""
+    values = {"double": hu, "string": "text of a cell", "int64": 5, "bool": False, "words": [["air", "fat"]] * len(hu)}
+    columns = {name: values[kind] for name, kind in TABLES["calibration"].items() if name not in scans}
+    return scans.assign(**columns)
 
 
 def aggregate(folder: Path) -> None:
     """What scripts/aggregate_cohort.py does, without a clinical table."""
-    tables = unit_tables(folder)
-    cohort_folder = folder / "results" / "cohort"
-    indices = []
-    with cohort_writer({name: cohort_folder / f"{name}.parquet" for name in COHORT_TABLES}, tables) as write:
-        for batch in batches_of_patients(tables):
-            cohort = aggregate_cohort(batch, [])
-            indices.append(derive_indices(cohort.scans, cohort.measurements, AggregateSettings()))
-            write(cohort)
-    patients = joined_patients(pd.concat(indices, ignore_index=True), None)
-    write_table(cohort_folder / "patients.parquet", patients)
-    write_csv(cohort_folder / "patients.csv", patients)
+    units = sorted((folder / "results" / "units").glob("u*"))
+    outputs = {name: folder / "results" / "cohort" / f"{name}.parquet" for name in (*COHORT_TABLES, "patients")}
+    outputs["patients_csv"] = outputs["patients"].with_suffix(".csv")
+    join_units(UnitTables(units), outputs, AggregateSettings(), derive_indices, KnownOfPatients())
 
 
 def measured(command: list[str], folder: Path) -> tuple[dict[str, float], str]:

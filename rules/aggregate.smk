@@ -19,6 +19,7 @@ rule aggregate_cohort:
         series=of_all_units("series"),
         vertebrae=of_all_units("vertebrae"),
         measurements=of_all_units("measurements"),
+        calibration=of_all_units("calibration"),
     output:
         scans=results("cohort/scans.parquet"),
         series=results("cohort/series.parquet"),

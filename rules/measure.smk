@@ -4,6 +4,7 @@ rule extract_density:
     output:
         scans=results("units/{unit}/extract_density.parquet"),
         measurements=results("units/{unit}/measurements.parquet"),
+        calibration=results("units/{unit}/calibration.parquet"),
     log:
         logs("extract_density/{unit}.log"),
     benchmark:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from spongiosa import __version__
 from spongiosa.anatomy.frame import SpineDescription
+from spongiosa.cohort.calibration_table import row_of_record
 from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.calibration import CalibrationSettings
@@ -36,6 +37,7 @@ def extract_density(scan: Scan, settings: Settings, outputs: Outputs) -> None:
     labels = [read_volume(scan.product(f"desc-{name}_dseg", ".nii.gz")) for name in ("vertebrae", "bodies")]
     found = examined(volume, *labels, spine, acquisition, scan.row, settings.scan)
     outputs.write_json("desc-calibration", found.record)
+    outputs.write_rows("desc-calibration", [row_of_record(found.record)])
     found.refuse()
     of_scan = (spine, acquisition, found.findings, settings.extract)
     regions = RegionSet.read(scan.product("desc-regions_weights", ".npz"))
@@ -56,4 +58,5 @@ if "snakemake" in globals():
         ExtractSettings.model_validate(params.settings["extract"]),
         params.config_hash,
     )
-    run_stage(extract_density, snakemake, settings, tables={"measurements": "desc-measurements"})
+    tables = {"measurements": "desc-measurements", "calibration": "desc-calibration"}
+    run_stage(extract_density, snakemake, settings, tables)

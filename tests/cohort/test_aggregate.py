@@ -1,9 +1,11 @@
 """The tables of the cohort: every scan once, corrections applied, nothing lost."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from spongiosa.cohort.aggregate import UnitTables, aggregate_cohort, with_left_out_levels
+from spongiosa.cohort.aggregate import ROW_TABLES, UnitTables, aggregate_cohort, with_left_out_levels
 from spongiosa.cohort.schemas import TABLES, arrow_schema
 from spongiosa.density import measure
 from spongiosa.provenance import write_table
@@ -46,7 +48,6 @@ def units(tmp_path):
     """P2 was seen first and so lies in the first unit; P3 has no DICOM; L4 of P1 is cut."""
 
     def written(unit, patients, rows):
-        stages = []
         for stage in STAGES:
             table = pd.DataFrame(
                 [
@@ -58,42 +59,36 @@ def units(tmp_path):
                     for patient in patients
                 ]
             ).astype(dict.fromkeys(["reason", "detail", "left_at"], "string"))
-            path = tmp_path / unit / f"{stage}.parquet"
-            write_table(path, table)
-            stages.append(path)
+            write_table(tmp_path / unit / f"{stage}.parquet", table)
         extra = {
             "series": [{"patient_id": p, "session": "preop", "modality": "ct", "series_key": "k"} for p in patients],
             "vertebrae": [{"patient_id": p, "session": "preop", "modality": "ct", "level": "L1"} for p in patients],
+            "calibration": [
+                {"patient_id": p, "session": "preop", "modality": "ct", "method": "none"} for p in patients
+            ],
             "measurements": rows,
         }
         for name, content in extra.items():
             write_table(tmp_path / unit / f"{name}.parquet", pd.DataFrame(content))
-        return stages
 
     def picture(patient, stage):
         return [f"sub-{patient}/sub-{patient}_desc-review.png"] if stage == "draw_review" else []
 
-    first = written("u0000001", ["P2"], [measurement("P2", "L1"), measurement("P2", "L2")])
-    second = written(
+    written("u0000001", ["P2"], [measurement("P2", "L1"), measurement("P2", "L2")])
+    written(
         "u0000002",
         ["P1", "P3"],
         [measurement("P1", "L1"), measurement("P1", "L4", status="excluded", reason="level_truncated", hu=None)],
     )
-    rows = {
-        name: [tmp_path / unit / f"{name}.parquet" for unit in ("u0000001", "u0000002")]
-        for name in ("series", "vertebrae", "measurements")
-    }
-    return UnitTables(stages=[list(pair) for pair in zip(first, second, strict=True)], **rows)
+    return UnitTables([tmp_path / unit for unit in ("u0000001", "u0000002")], STAGES)
 
 
 def test_a_cohort_without_any_measurement_has_tables_of_the_same_form(tmp_path):
-    empty = tmp_path / "empty.parquet"
-    write_table(empty, pd.DataFrame())
-    stage = tmp_path / "stage.parquet"
-    table = pd.DataFrame([stage_row("P3", "excluded", "index_series")])
-    write_table(stage, table)
-    cohort = aggregate_cohort(UnitTables([[stage]], [empty], [empty], [empty]), [])
-    for name in ("measurements", "vertebrae", "scans", "exclusions"):
+    for name in ROW_TABLES:
+        write_table(tmp_path / "unit" / f"{name}.parquet", pd.DataFrame())
+    write_table(tmp_path / "unit" / "index_series.parquet", pd.DataFrame([stage_row("P3", "excluded", "index_series")]))
+    cohort = aggregate_cohort(UnitTables([tmp_path / "unit"], ("index_series",)), [])
+    for name in ("measurements", "vertebrae", "calibration", "scans", "exclusions"):
         write_table(tmp_path / f"{name}.parquet", getattr(cohort, name), arrow_schema(name))
         assert list(pd.read_parquet(tmp_path / f"{name}.parquet").columns) == list(TABLES[name])
 
@@ -116,7 +111,7 @@ def test_every_scan_is_there_once_and_in_the_order_of_patients(units):
 
 
 def test_a_tissue_that_is_not_in_view_is_a_row_and_no_exclusion(units):
-    path = units.measurements[1]
+    path = units.paths("measurements")[1]
     air = measurement("P1", None, "air", status="excluded", reason="tissues_not_found", hu=None)
     write_table(path, pd.DataFrame([*pd.read_parquet(path).to_dict("records"), air]))
     cohort = aggregate_cohort(units, [override("P1", "exclude_level", level="L1")])
@@ -126,7 +121,7 @@ def test_a_tissue_that_is_not_in_view_is_a_row_and_no_exclusion(units):
 
 def test_a_scan_that_failed_in_a_side_branch_has_failed(units):
     """The picture is drawn from the masks, so its stage does not see that the measurement failed."""
-    path = units.stages[1][0]
+    path = units.paths(STAGES[1])[0]
     table = pd.read_parquet(path).astype({"reason": "string", "left_at": "string", "detail": "string"})
     table.loc[0, ["status", "reason", "left_at"]] = ["failed", "unexpected_error", "extract_density"]
     write_table(path, table)
@@ -176,14 +171,9 @@ def test_an_accepted_scan_is_noted(units):
 
 
 def test_the_order_of_units_does_not_matter(units):
-    turned = UnitTables(
-        stages=[paths[::-1] for paths in units.stages],
-        series=units.series[::-1],
-        vertebrae=units.vertebrae[::-1],
-        measurements=units.measurements[::-1],
-    )
+    turned = replace(units, folders=units.folders[::-1])
     one, other = aggregate_cohort(units, []), aggregate_cohort(turned, [])
-    for name in ("scans", "series", "vertebrae", "measurements", "exclusions"):
+    for name in ("scans", "exclusions", *ROW_TABLES):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
 
 

@@ -13,7 +13,6 @@ PATIENTS = [f"P{number}" for number in range(1, 8)]
 
 def write_units(folder, units):
     """Two stages and the row tables of units `{name: patients}`; P3 has no DICOM and so no rows."""
-    paths = {name: [] for name in ("index", "review", "series", "vertebrae", "measurements")}
     for unit, patients in units.items():
         scans = [{"patient_id": patient, "session": "preop", "modality": "ct"} for patient in patients]
         measured = [scan for scan in scans if scan["patient_id"] != "P3"]
@@ -29,16 +28,15 @@ def write_units(folder, units):
             "review": stage,
             "series": [scan | {"series_key": "k", "kvp": 120.0} for scan in measured],
             "vertebrae": [row | {"label": int(row["level"][1]) + 19} for row in levels],
+            "calibration": [scan | {"method": "phantom", "quality_flags": [scan["patient_id"]]} for scan in measured],
             "measurements": [row | {"region": "oval", "status": "ok", "hu_mean": 1.5} for row in levels],
         }
         for name, rows in content.items():
-            path = folder / unit / f"{name}.parquet"
             table = pd.DataFrame(rows)
             if name in ("index", "review"):
                 table = table.astype(dict.fromkeys(["reason", "detail", "left_at"], "string"))
-            write_table(path, table)
-            paths[name].append(path)
-    return UnitTables([paths["index"], paths["review"]], paths["series"], paths["vertebrae"], paths["measurements"])
+            write_table(folder / unit / f"{name}.parquet", table)
+    return UnitTables([folder / unit for unit in units], stages=("index", "review"))
 
 
 def cohort_bytes(folder, tables, patients_per_batch):
@@ -70,7 +68,7 @@ def test_batches_give_the_rows_of_one_batch_of_all(tmp_path, in_order):
 
 def test_a_batch_reads_only_the_units_of_its_patients(in_order):
     batches = list(batches_of_patients(in_order, 3))
-    assert [[path.parent.name for path in batch.series] for batch in batches] == [["u1"], ["u2"], ["u3"]]
+    assert [[folder.name for folder in batch.folders] for batch in batches] == [["u1"], ["u2"], ["u3"]]
     assert all(batch.patients is None for batch in batches)
 
 

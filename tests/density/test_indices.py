@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from spongiosa.config.aggregate import AggregateSettings
-from spongiosa.density.indices import INDICES, derive_indices, joined_patients
+from spongiosa.density.indices import INDICES, derive_indices
 
 SETTINGS = AggregateSettings()
 SLICES = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
@@ -134,16 +134,6 @@ def test_another_session_is_not_mixed_in():
     assert indices(measured).loc["P1", "hu_3d_l1_l4_reason"] == "not_measured"
 
 
-def test_clinical_columns_come_first_and_what_they_state_wins():
-    table = indices(rows("P1", {("L1", "body_trabecular"): 90.0}), scans("P1", "P2")).reset_index()
-    clinical = pd.DataFrame({"patient_id": ["P2"], "age_years": [70.0], "pbq": [3.4]})
-    joined = joined_patients(table, clinical)
-    assert list(joined.columns[:3]) == ["patient_id", "age_years", "pbq"]
-    assert "pbq_reason" not in joined.columns
-    assert joined["patient_id"].tolist() == ["P1", "P2"]
-    assert joined["age_years"].isna().tolist() == [True, False]
-
-
 def test_referenced_hu_are_averaged_like_raw_ones_and_say_why_they_are_missing():
     values = twelve_slices({"L1": 100.0, "L2": 120.0})
     raw = rows("P1", values)
@@ -175,12 +165,3 @@ def test_a_level_left_out_enters_no_index_and_its_own_says_so():
     assert table.loc["P1", "l1_hu_reason"] == "level_left_out"
     assert table.loc["P2", "ax_l1_l4_hu_reason"] == "level_left_out", "one level is left of the two it needs"
     assert table.loc["P1", "l4_hu_reason"] == "not_measured"
-
-
-def test_what_the_clinical_table_states_wins_over_the_acquisition():
-    table = indices(rows("P1", {("L1", "body_trabecular"): 90.0})).reset_index()
-    clinical = pd.DataFrame({"patient_id": ["P1"], "contrast_phase": ["none"]})
-    acquisition = pd.DataFrame({"patient_id": ["P1"], "kvp": [120.0], "contrast_phase": ["portal_venous"]})
-    joined = joined_patients(table, clinical, acquisition)
-    assert joined.loc[0, "contrast_phase"] == "none"
-    assert joined.loc[0, "kvp"] == 120.0

@@ -121,6 +121,7 @@ class TableProject:
             )
         write_table(unit / "measurements.parquet", measurements(people))
         write_table(unit / "vertebrae.parquet", scans.assign(level="L1", label=20))
+        write_table(unit / "calibration.parquet", scans.assign(method="none"))
         write_table(unit / "series.parquet", scans.assign(series_key="k", kvp=120.0, is_chosen=True, reason=None))
 
     def write(self, **thresholds) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from spongiosa.cohort.schemas import SCAN_COLUMNS, completed
+from spongiosa.cohort.handover import COLUMNS_OF_STAGE
+from spongiosa.cohort.schemas import SCAN_COLUMNS, TABLES, completed
 from spongiosa.outcome import MEANING, Reason, Status
 from spongiosa.provenance import read_tables
 
@@ -20,25 +21,35 @@ SCAN = list(SCAN_COLUMNS)
 #: The stage name under which corrections by readers appear in the exclusions.
 REVIEW = "review"
 
+#: The tables of a unit that hold what its stages wrote per scan, and by which columns the rows of a scan are sorted.
+ROW_TABLES = {
+    "series": ["series_key"],
+    "vertebrae": ["label"],
+    "calibration": [],
+    "measurements": ["level", "region", "side", "variant"],
+}
+
 _TEXT: Literal["string"] = "string"
 
 
 @dataclass(frozen=True)
 class UnitTables:
-    """Paths of the tables of the units: those of each per-scan stage in the order of the stages, and their rows.
+    """The tables of units, each in the folder of its unit: one per stage with a row per scan, and `ROW_TABLES`.
 
-    Every list names the units in the same order.  With `patients`, the rows of other patients are left out.
+    With `patients`, the rows of other patients are left out.
     """
 
-    stages: list[list[Path]]
-    series: list[Path]
-    vertebrae: list[Path]
-    measurements: list[Path]
+    folders: list[Path]
+    stages: tuple[str, ...] = tuple(COLUMNS_OF_STAGE)
     patients: frozenset[str] | None = None
 
-    def read(self, paths: Sequence[Path]) -> pd.DataFrame:
-        """The rows of tables of these units."""
-        table = read_tables(paths)
+    def paths(self, name: str) -> list[Path]:
+        """Where the table of this name lies, unit by unit."""
+        return [folder / f"{name}.parquet" for folder in self.folders]
+
+    def read(self, name: str) -> pd.DataFrame:
+        """The rows of the table of this name of all these units."""
+        table = read_tables(self.paths(name))
         if self.patients is None or table.empty:
             return table
         return table[table["patient_id"].isin(self.patients)].reset_index(drop=True)
@@ -51,9 +62,9 @@ class CohortTables:
     scans: pd.DataFrame
     series: pd.DataFrame
     vertebrae: pd.DataFrame
+    calibration: pd.DataFrame
     measurements: pd.DataFrame
     exclusions: pd.DataFrame
-    calibration: pd.DataFrame = field(default_factory=lambda: completed(pd.DataFrame(), "calibration"))
 
 
 def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) -> CohortTables:
@@ -61,17 +72,10 @@ def aggregate_cohort(tables: UnitTables, overrides: Sequence[dict[str, str]]) ->
 
     A correction never removes a value: the rows of an excluded level stay, with their status and reason.
     """
-    scans = _with_review(_scan_outcomes([tables.read(paths) for paths in tables.stages]), overrides)
-    measurements = completed(tables.read(tables.measurements), "measurements")
-    measurements = _sorted(measurements, ["level", "region", "side", "variant"])
-    measurements = _with_excluded_levels(measurements, overrides)
-    return CohortTables(
-        scans=scans,
-        series=_sorted(tables.read(tables.series), ["series_key"]),
-        vertebrae=_sorted(completed(tables.read(tables.vertebrae), "vertebrae"), ["label"]),
-        measurements=measurements,
-        exclusions=_exclusions(scans, measurements),
-    )
+    scans = _with_review(_scan_outcomes([tables.read(stage) for stage in tables.stages]), overrides)
+    rows = {name: _sorted(_in_full(tables.read(name), name), keys) for name, keys in ROW_TABLES.items()}
+    measurements = _with_excluded_levels(rows.pop("measurements"), overrides)
+    return CohortTables(scans=scans, measurements=measurements, exclusions=_exclusions(scans, measurements), **rows)
 
 
 def with_left_out_levels(cohort: CohortTables, left_out: pd.DataFrame, session: str) -> CohortTables:
@@ -183,6 +187,11 @@ def _exclusions(scans: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame
     columns = ["patient_id", "session", "modality", "level", "stage", "reason", "detail"]
     exclusions = pd.concat([part[columns].astype(_TEXT) for part in parts], ignore_index=True)
     return exclusions.sort_values([*SCAN, "level", "reason"], na_position="first", ignore_index=True)
+
+
+def _in_full(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The table with all its columns; what is found out of a series has no fixed ones."""
+    return completed(table, name) if name in TABLES else table
 
 
 def _sorted(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -30,21 +30,15 @@ def batches_of_patients(tables: UnitTables, patients_per_batch: int = PATIENTS_P
     """The tables of each batch of patients, in the order of patients, with only the units that hold any of them."""
     import pyarrow.parquet as pq
 
-    last_stage = tables.stages[-1]
+    last_stage = tables.paths(tables.stages[-1])
     members = [set(pq.read_table(path, columns=["patient_id"])["patient_id"].to_pylist()) for path in last_stage]
     patients = sorted(set().union(*members))
     for first in range(0, len(patients), patients_per_batch):
         batch = frozenset(patients[first : first + patients_per_batch])
         units = [number for number, of_unit in enumerate(members) if not batch.isdisjoint(of_unit)]
         is_whole = all(members[number] <= batch for number in units)
-        yield replace(
-            tables,
-            stages=[[paths[number] for number in units] for paths in tables.stages],
-            series=[tables.series[number] for number in units],
-            vertebrae=[tables.vertebrae[number] for number in units],
-            measurements=[tables.measurements[number] for number in units],
-            patients=None if is_whole else batch,
-        )
+        folders = [tables.folders[number] for number in units]
+        yield replace(tables, folders=folders, patients=None if is_whole else batch)
 
 
 @contextmanager
@@ -55,7 +49,7 @@ def cohort_writer(paths: dict[str, Path], tables: UnitTables) -> Iterator[Callab
     """
     import pyarrow.parquet as pq
 
-    schemas = {name: arrow_schema(name) if name in TABLES else _common_schema(tables.series) for name in paths}
+    schemas = {name: arrow_schema(name) if name in TABLES else _common_schema(tables.paths(name)) for name in paths}
     with ExitStack() as stack:
         parts = {name: stack.enter_context(written_whole(path)) for name, path in paths.items()}
         writers = {

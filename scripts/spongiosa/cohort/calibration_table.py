@@ -1,19 +1,9 @@
-"""How each scan was calibrated and how good it is: a row per examined CT, from the records beside the scans."""
+"""How a scan was calibrated and how good it is: its row of calibration.parquet, from the record beside the scan."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from spongiosa.cohort.schemas import SCAN_COLUMNS, completed
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: How the record of a scan ends, among the outputs of its stage.
-RECORD = "_desc-calibration.json"
+from typing import Any
 
 #: Columns that the record holds under the same name: part of the record -> names.
 TAKEN = {
@@ -32,25 +22,8 @@ TAKEN = {
 TISSUES = ("air", "fat", "muscle", "blood", "cortical")
 
 
-def calibration_of_scans(extracted: pd.DataFrame, output_dir: Path) -> pd.DataFrame:
-    """One row per scan of `extracted` (the stage `extract_density`) that was examined, sorted by scan.
-
-    Scans that left earlier have no row; one that a rule of quality excluded has.
-    Raises `OSError` when a record that the stage has listed is gone.
-    """
-    import pandas as pd
-
-    rows = []
-    for scan in extracted.sort_values(list(SCAN_COLUMNS)).to_dict("records"):
-        path = next((path for path in scan["outputs"] if path.endswith(RECORD)), None)
-        if path is not None:
-            record = json.loads((output_dir / path).read_text(encoding="utf-8"))
-            rows.append({column: scan[column] for column in SCAN_COLUMNS} | row_of_record(record))
-    return completed(pd.DataFrame(rows), "calibration")
-
-
 def row_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a scan from its record; what the method does not know is None."""
+    """The columns of a scan from its record (`desc-calibration.json`); what the method does not know is None."""
     found = record["calibration"]
     line = found["line"] or {}
     rods = [rod for rod in found.get("rods", ()) if rod["is_used"]]

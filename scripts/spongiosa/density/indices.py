@@ -193,19 +193,6 @@ def _spread(values: pd.Series[Any], has_left: BoolArray, of_those_who_left: Any)
     return spread
 
 
-def joined_patients(indices: pd.DataFrame, clinical: pd.DataFrame | None, *further: pd.DataFrame) -> pd.DataFrame:
-    """The wide table: clinical columns, then `further` tables of a row per patient (acquisition, levels left out), then
-    indices; what the clinical table states (such as `pbq`) wins."""
-    table = indices[["patient_id"]]
-    if clinical is not None:
-        table = table.merge(clinical, how="left", on="patient_id")
-    for part in (*further, indices):
-        stated = set(table.columns) - {"patient_id"}
-        own = [name for name in part.columns if name.removesuffix("_reason").removesuffix("_levels_used") not in stated]
-        table = table.merge(part[own], how="left", on="patient_id")
-    return table
-
-
 def without_levels(rows: pd.DataFrame, left_out: pd.DataFrame | None) -> pd.DataFrame:
     """`rows` without those whose patient and level stand in `left_out`."""
     if left_out is None or left_out.empty or rows.empty:
