@@ -220,3 +220,11 @@ def test_a_number_that_a_spreadsheet_took_for_a_date_is_refused(tmp_path):
     path = tmp_path / "clinical.xlsx"
     pd.DataFrame({"patient_id": ["P1"], "t_score_lumbar": pd.to_datetime(["2024-05-01"])}).to_excel(path, index=False)
     assert "turned a number into a date" in faults_of(ClinicalSettings(table=str(path)))
+
+
+def test_faults_behind_a_blank_row_name_the_rows_of_the_file(tmp_path):
+    text = "patient_id,age_years,t_score_lumbar,yam_lumbar_percent\n\nP1,650,2.0,70\n,,,\nP9,60,-1,90\n"
+    with pytest.raises(InputFaults) as refused:
+        read_clinical(settings(tmp_path, text), PATIENTS)
+    places = [(fault.row, fault.column) for fault in refused.value.faults]
+    assert places == [(3, "age_years"), (3, "t_score_lumbar"), (5, "patient_id")]

@@ -12,7 +12,7 @@ from spongiosa.cohort.clinical_checks import contradictions
 from spongiosa.cohort.dictionary import ClinicalColumn, ImpossibleValue, clinical_dictionary, parsed_cell
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import read_user_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,16 +41,16 @@ def read_clinical(
     if "patient_id" not in source_of:
         sentence = "this column is required; name yours under clinical.columns.patient_id."
         raise InputFaults([Fault("clinical table", 1, "patient_id", sentence)])
-    ids = table[source_of["patient_id"]].tolist()
+    ids = table[source_of["patient_id"]].astype("string")
     if pseudonym_key is not None:
-        ids = [pseudonym(text, pseudonym_key) if text else "" for text in ids]
+        ids = ids.map(lambda text: pseudonym(text, pseudonym_key) if text else "").astype("string")
     faults = _id_faults(ids, patients, settings.allow_unmatched)
     columns: dict[str, pd.Series] = {}
     for name, source in source_of.items():
         if name == "patient_id":
-            columns[name] = pd.Series(ids, dtype="string")
+            columns[name] = ids
             continue
-        values, column_faults = _parsed_column(clinical_dictionary()[name], source, table[source].tolist())
+        values, column_faults = _parsed_column(clinical_dictionary()[name], source, table[source])
         faults += column_faults
         columns[name] = values
     clinical = pd.DataFrame(columns)
@@ -110,11 +110,11 @@ def _sources(mapping: dict[str, str], present: list[str]) -> dict[str, str]:
     return {name: sources[name] for name in clinical_dictionary() if name in sources}
 
 
-def _id_faults(ids: list[str], patients: Collection[str], allow_unmatched: bool) -> list[Fault]:
+def _id_faults(ids: pd.Series, patients: Collection[str], allow_unmatched: bool) -> list[Fault]:
     faults = []
     first_row_of: dict[str, int] = {}
     known = set(patients)
-    for row, patient_id in enumerate(ids, start=FIRST_ROW):
+    for row, patient_id in zip(ids.index.tolist(), ids.tolist(), strict=True):
         if not patient_id:
             faults.append(Fault("clinical table", row, "patient_id", "the id is empty."))
         elif patient_id in first_row_of:
@@ -127,18 +127,18 @@ def _id_faults(ids: list[str], patients: Collection[str], allow_unmatched: bool)
     return faults
 
 
-def _parsed_column(column: ClinicalColumn, source: str, cells: list[str]) -> tuple[pd.Series, list[Fault]]:
+def _parsed_column(column: ClinicalColumn, source: str, cells: pd.Series) -> tuple[pd.Series, list[Fault]]:
     import pandas as pd
 
     values: list[object] = []
     faults = []
-    for row, text in enumerate(cells, start=FIRST_ROW):
+    for row, text in zip(cells.index.tolist(), cells.tolist(), strict=True):
         try:
             values.append(parsed_cell(column, text))
         except ImpossibleValue as error:
             faults.append(Fault("clinical table", row, source, f"{column.name}: {error}"))
             values.append(pd.NA)
-    return pd.Series(values, dtype=column.dtype), faults
+    return pd.Series(values, index=cells.index, dtype=column.dtype), faults
 
 
 def _with_bmi(clinical: pd.DataFrame) -> pd.DataFrame:

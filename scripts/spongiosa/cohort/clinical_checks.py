@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from spongiosa.cohort.faults import Fault
-from spongiosa.cohort.tables import FIRST_ROW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +26,7 @@ BMI_TOLERANCE = 0.1
 def contradictions(clinical: pd.DataFrame, source_of: Mapping[str, str]) -> list[Fault]:
     """One fault per row whose columns contradict each other, and per row of T-scores that lost their sign.
 
-    `clinical` holds the parsed cells in the order of the table; `source_of` names the user's columns.
+    `clinical` holds the parsed cells, indexed by the row of the file; `source_of` names the user's columns.
     """
     faults = _lost_signs(clinical, source_of)
     for score in T_SCORES:
@@ -64,5 +63,5 @@ def _lost_signs(clinical: pd.DataFrame, source_of: Mapping[str, str]) -> list[Fa
 
 
 def _faults(wrong: pd.Series, column: str, sentence: str) -> list[Fault]:
-    rows = wrong.fillna(value=False).to_numpy(dtype=bool).nonzero()[0]
-    return [Fault(_TABLE, int(row) + FIRST_ROW, column, sentence) for row in rows]
+    rows = wrong.index[wrong.fillna(value=False).to_numpy(dtype=bool)]
+    return [Fault(_TABLE, int(row), column, sentence) for row in rows]

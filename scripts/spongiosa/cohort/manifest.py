@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.secret import project_secret
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import numbered_rows, read_user_table
 from spongiosa.config.cohort import PROJECT_SECRET
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def _rows_of_manifest(path: Path, phantoms: Collection[str] | None) -> list[Scan
         raise InputFaults(faults)
     rows: list[ScanRow] = []
     first_row_of: dict[tuple[str, str, str], int] = {}
-    for number, record in enumerate(table.to_dict("records"), start=FIRST_ROW):
-        cells = {str(column): str(value) for column, value in record.items()}
+    for number, cells in numbered_rows(table):
         row_faults = _row_faults(number, cells, phantoms)
         if row_faults:
             faults += row_faults

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.faults import Fault, InputFaults
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import numbered_rows, read_user_table
 
 ACTIONS = ("exclude_scan", "exclude_level", "shift_levels", "set_level", "choose_series", "accept")
 COLUMNS = ("patient_id", "session", "modality", "action", "level", "value", "reader", "reason")
@@ -58,8 +58,7 @@ def read_overrides(path: Path, scans: Collection[tuple[str, str, str]]) -> list[
     if faults:
         raise InputFaults(faults)
     overrides = []
-    for number, record in enumerate(table.to_dict("records"), start=FIRST_ROW):
-        cells = {str(column): str(value) for column, value in record.items()}
+    for number, cells in numbered_rows(table):
         override = Override(
             **{column: cells.get(column, "") for column in COLUMNS}
             | {"session": cells.get("session") or "preop", "modality": cells.get("modality") or "ct"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import numbered_rows, read_user_table
 from spongiosa.config.regions import REGION_NAMES
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def read_readers(
         raise InputFaults(faults)
     rows = []
     first_row_of: dict[tuple[str, ...], int] = {}
-    for number, record in enumerate(table.to_dict("records"), start=FIRST_ROW):
-        cells = {column: str(record.get(column, "")) or DEFAULTS.get(column, "") for column in known}
+    for number, given in numbered_rows(table):
+        cells = {column: given.get(column, "") or DEFAULTS.get(column, "") for column in known}
         if pseudonym_key is not None and cells["patient_id"]:
             cells["patient_id"] = pseudonym(cells["patient_id"], pseudonym_key)
         value, of_row = _checked(number, cells, scans)

@@ -10,7 +10,7 @@ from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.dictionary import BOOLEAN, SIDES, ClinicalColumn, ImpossibleValue, parsed_cell
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import numbered_rows, read_user_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +51,7 @@ def read_screws(
         raise InputFaults(faults)
     rows = []
     first_row_of: dict[tuple[str, ...], int] = {}
-    for number, record in enumerate(table.to_dict("records"), start=FIRST_ROW):
-        cells = {str(column): str(value) for column, value in record.items()}
+    for number, cells in numbered_rows(table):
         if pseudonym_key is not None and cells["patient_id"]:
             cells["patient_id"] = pseudonym(cells["patient_id"], pseudonym_key)
         row, of_row = _parsed(number, cells, None if allow_unmatched else patients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,14 @@ from spongiosa.cohort.faults import Fault, InputFaults
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The row number of the first data row: the header is row 1.
-FIRST_ROW = 2
-
-_SEPARATOR = {".tsv": "\t", ".csv": ","}
+_TEXT_FILES = (".tsv", ".csv")
 
 
 def read_user_table(path: Path, name: str) -> pd.DataFrame:
     """A user's table with all values as stripped text, empty cells as "" (`name` is how messages call it).
 
-    Reads TSV, CSV (comma or semicolon), XLSX (first sheet) and Parquet by suffix.
+    The index holds the row numbers of the file: the header is row 1, or the first row that is not blank.  Blank rows
+    count as rows and are left out.  Reads TSV, CSV (comma or semicolon), XLSX (first sheet) and Parquet by suffix.
     Raises `InputFaults` when the file is missing, of another kind or unreadable.
     """
     import pandas as pd
@@ -27,9 +26,14 @@ def read_user_table(path: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise InputFaults([Fault(name, None, None, f"the file {path} does not exist.")])
     suffix = path.suffix.lower()
+    header_row = 1
     try:
-        if suffix in _SEPARATOR:
-            table = pd.read_csv(path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        if suffix in _TEXT_FILES:
+            header_row, separator = _header(path)
+            table = pd.read_csv(
+                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skiprows=header_row - 1,
+                skip_blank_lines=False,
+            )  # fmt: skip
         elif suffix == ".xlsx":
             table = pd.read_excel(path, dtype=object)
         elif suffix == ".parquet":
@@ -44,18 +48,28 @@ def read_user_table(path: Path, name: str) -> pd.DataFrame:
     repeated = sorted(table.columns[table.columns.duplicated()].unique())
     if repeated:
         raise InputFaults([Fault(name, 1, column, "this column name occurs more than once.") for column in repeated])
-    if suffix in _SEPARATOR:  # text already; a cohort of 100,000 scans is read in one go
-        stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
-        return stripped
-    return table.map(_as_text)
+    first_row = header_row + 1
+    table.index = pd.RangeIndex(first_row, first_row + len(table))
+    if suffix in _TEXT_FILES:  # text already; a cohort of 100,000 scans is read in one go
+        text: pd.DataFrame = table.apply(lambda column: column.str.strip())
+    else:
+        text = table.map(_as_text)
+    return text[(text != "").any(axis="columns")]
 
 
-def _separator(path: Path) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
+def numbered_rows(table: pd.DataFrame) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table that `read_user_table` gave, each with its number in the file."""
+    for number, record in zip(table.index, table.to_dict("records"), strict=True):
+        yield int(number), {str(column): str(value) for column, value in record.items()}
+
+
+def _header(path: Path) -> tuple[int, str]:
+    """Row of the header, which is the first that is not blank, and what separates its cells."""
     with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        header = handle.readline()
-    return ";" if header.count(";") > header.count(",") else ","
+        row, header = next(((row, line) for row, line in enumerate(handle, start=1) if line.strip()), (1, ""))
+    if path.suffix.lower() == ".csv":
+        return row, ";" if header.count(";") > header.count(",") else ","
+    return row, "\t"
 
 
 def _as_text(value: object) -> str:

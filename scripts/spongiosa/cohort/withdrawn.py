@@ -12,7 +12,7 @@ from spongiosa.cohort.clinical import id_column
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.keys import ProjectKeys
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import FIRST_ROW, read_user_table
+from spongiosa.cohort.tables import numbered_rows, read_user_table
 from spongiosa.provenance import write_text
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _names(configuration: Configuration) -> Iterator[tuple[str, int, str]]:
             continue
         table = read_user_table(Path(path), name)
         column = id_column(clinical, list(table.columns)) if name == "clinical table" else "patient_id"
-        if column in table.columns:
-            yield from ((name, row, text) for row, text in enumerate(table[column], start=FIRST_ROW))
+        if column is not None and column in table.columns:
+            yield from ((name, row, cells[column]) for row, cells in numbered_rows(table[[column]]))
 
 
 def _read(output_dir: Path) -> set[str]:
