@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -67,52 +71,83 @@ def fit_association(
     return Fit({table.key: table for table in (*tables, *(found.tables if found else ()))}, frames)
 
 
-def fit_osteoporosis(
+@dataclass(frozen=True)
+class Event:
+    """A class of the lowest T-score that low HU are to find, and how its tables are called.
+
+    `has_it` compares the T-scores with the threshold; `further` are frames beside the tables, each from the patients,
+    who of them has the event, and the settings.
+    """
+
+    name: str
+    letter: str
+    threshold: str
+    has_it: Callable[[pd.Series, float], pd.Series]
+    titles: tuple[str, str]
+    caption: str
+    further: Mapping[str, Callable[[pd.DataFrame, pd.Series, RoiComparisonSettings], pd.DataFrame]]
+
+
+def _by_stratum(frame: pd.DataFrame, event: pd.Series, settings: RoiComparisonSettings) -> pd.DataFrame:
+    return strata_areas(frame, event, markers(settings), confidence=settings.confidence)
+
+
+OSTEOPOROSIS = Event(
+    "osteoporosis",
+    "a",
+    "t_osteoporosis",
+    operator.le,
+    ("Table 3a. Discrimination of osteoporosis", "Table 4a. Differences between the shapes' AUCs for osteoporosis"),
+    "Event: osteoporosis against osteopenia and normal. Low HU means the event.",
+    {"strata": _by_stratum},
+)
+LOW_MASS = Event(
+    "low_mass",
+    "b",
+    "t_osteopenia",
+    operator.lt,
+    (
+        "Table 3b. Discrimination of low bone mass (exclusion)",
+        "Table 4b. Differences between the shapes' AUCs for low bone mass",
+    ),
+    "Event: osteopenia or osteoporosis against normal. A patient above the cut-off counts as normal.",
+    {},
+)
+
+
+def fit_discrimination(
+    event: Event,
     patients: pd.DataFrame,
     settings: RoiComparisonSettings,
     thresholds: FitThresholds,
     seed: int,
     readers: pd.DataFrame | None = None,
 ) -> Fit:
-    """ROC of every shape for osteoporosis against the rest, paired differences, strata."""
+    """ROC of every shape for the event, and the paired differences of their areas."""
     frame = form_shape_cohort(patients, settings, readers).frame
     if frame.empty:
         return Fit()
-    event = frame["low_t_score"] <= thresholds["t_osteoporosis"]
-    fit = _discrimination(
-        frame, event, settings, seed, "a", "osteoporosis",
-        ("Table 3a. Discrimination of osteoporosis", "Table 4a. Differences between the shapes' AUCs for osteoporosis"),
-        "Event: osteoporosis against osteopenia and normal. Low HU means the event.",
+    has_it = event.has_it(frame["low_t_score"], thresholds[event.threshold])
+    shapes = markers(settings)
+    curves = roc_table(
+        f"t3{event.letter}_roc_{event.name}", event.titles[0], event.caption, frame, has_it, shapes,
+        confidence=settings.confidence, draws=settings.bootstrap_draws, seed=seed,
     )  # fmt: skip
-    fit.frames["strata"] = strata_areas(frame, event, markers(settings), confidence=settings.confidence)
-    return fit
-
-
-def fit_low_mass(
-    patients: pd.DataFrame,
-    settings: RoiComparisonSettings,
-    thresholds: FitThresholds,
-    seed: int,
-    readers: pd.DataFrame | None = None,
-) -> Fit:
-    """ROC of every shape for osteopenia or osteoporosis against normal, paired differences."""
-    frame = form_shape_cohort(patients, settings, readers).frame
-    if frame.empty:
-        return Fit()
-    return _discrimination(
-        frame, frame["low_t_score"] < thresholds["t_osteopenia"], settings, seed, "b", "low_mass",
-        (
-            "Table 3b. Discrimination of low bone mass (exclusion)",
-            "Table 4b. Differences between the shapes' AUCs for low bone mass",
-        ),
-        "Event: osteopenia or osteoporosis against normal. A patient above the cut-off counts as normal.",
-    )  # fmt: skip
+    differences = auc_comparison_table(
+        f"t4{event.letter}_auc_differences", event.titles[1], frame, has_it, shapes, confidence=settings.confidence
+    )
+    frames = {name: made_of(frame, has_it, settings) for name, made_of in event.further.items()}
+    return Fit(
+        {curves.key: curves, differences.key: differences},
+        {"roc_points": roc_points(frame, has_it, shapes)} | frames,
+        {"checks": roc_checks(frame, has_it, shapes)},
+    )
 
 
 FITS: dict[str, FitFunction] = {
     "association": fit_association,
-    "osteoporosis": fit_osteoporosis,
-    "low_mass": fit_low_mass,
+    "osteoporosis": partial(fit_discrimination, OSTEOPOROSIS),
+    "low_mass": partial(fit_discrimination, LOW_MASS),
 }
 
 
@@ -122,31 +157,6 @@ def dxa_outcome(frame: pd.DataFrame, sites: tuple[str, ...]) -> tuple[str, str]:
         if present([Variable(f"bmd_{site}_g_cm2", "")], frame):
             return f"bmd_{site}_g_cm2", f"{SITE_LABELS[site].lower()} BMD"
     return "low_t_score", "lowest T-score"
-
-
-def _discrimination(
-    frame: pd.DataFrame,
-    event: pd.Series,
-    settings: RoiComparisonSettings,
-    seed: int,
-    letter: str,
-    name: str,
-    titles: tuple[str, str],
-    caption: str,
-) -> Fit:
-    shapes = markers(settings)
-    curves = roc_table(
-        f"t3{letter}_roc_{name}", titles[0], caption, frame, event, shapes, confidence=settings.confidence,
-        draws=settings.bootstrap_draws, seed=seed,
-    )  # fmt: skip
-    differences = auc_comparison_table(
-        f"t4{letter}_auc_differences", titles[1], frame, event, shapes, confidence=settings.confidence
-    )
-    return Fit(
-        {curves.key: curves, differences.key: differences},
-        {"roc_points": roc_points(frame, event, shapes)},
-        {"checks": roc_checks(frame, event, shapes)},
-    )
 
 
 def _between_shapes(frame: pd.DataFrame, shapes: dict[str, str]) -> TableExhibit:
