@@ -169,24 +169,6 @@ def _local_frame(curve: ColumnCurve, segment: Segment, scale: float) -> tuple[Fl
     return centre, axes, float((bottom - top) * np.cos(tilt) / 2)
 
 
-def painted(scan: Volume, found: list[FoundVertebra]) -> Volume:
-    """The bodies on the grid of the scan; where two overlap, the voxel stays with the first."""
-    voxels = np.zeros(scan.voxels.shape, dtype=np.uint8)
-    steps = np.linalg.norm(scan.geometry.steps_mm, axis=0)[::-1]
-    for item in found:
-        at = scan.geometry.indices_zyx(item.surface.centre_mm)
-        lower = np.clip(np.floor(at - 46.0 / steps).astype(int), 0, scan.voxels.shape)
-        upper = np.clip(np.ceil(at + 46.0 / steps).astype(int) + 1, lower, scan.voxels.shape)
-        shape = tuple(int(n) for n in upper - lower)
-        if min(shape) == 0:
-            continue
-        indices = np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 3) + lower
-        inside = item.surface.inside(scan.geometry.points_mm(indices)).reshape(shape)
-        view = voxels[tuple(slice(low, high) for low, high in zip(lower, upper, strict=True))]
-        view[inside & (view == 0)] = item.label
-    return Volume(voxels, scan.geometry)
-
-
 def spans_of(found: list[FoundVertebra]) -> list[Span]:
     """Shares of the column between the middles of the discs."""
     spans = []

@@ -10,11 +10,11 @@ import numpy as np
 from spongiosa.anatomy.frame import SpineDescription, Vertebra
 from spongiosa.anatomy.levels import FIRST_UNNUMBERED, LUMBAR
 from spongiosa.localise import gates
-from spongiosa.localise.chain import FoundVertebra, find_bodies, painted, spans_of
-from spongiosa.localise.describe import describe
+from spongiosa.localise.chain import FoundVertebra, find_bodies, spans_of
+from spongiosa.localise.describe import LabelBox, describe, label_boxes
 from spongiosa.localise.evidence import ColumnEvidence
-from spongiosa.localise.label_files import touches_border
 from spongiosa.localise.level_names import named
+from spongiosa.localise.painting import painted
 from spongiosa.localise.pose import description_turned
 from spongiosa.localise.posterior import whole_vertebrae
 from spongiosa.localise.search import find_column
@@ -140,11 +140,12 @@ def _assembled(
     flags: tuple[str, ...],
     values: dict[str, float | bool | str | None],
 ) -> LocalisedSpine:
-    bodies = painted(scan, found)
+    bodies = painted(scan.geometry, [(item.label, item.surface) for item in found])
     vertebrae = whole_vertebrae(scan, bodies, curve, spans_of(found))
-    present = [item for item in found if (bodies.voxels == item.label).any()]
+    boxes = {item.label: item for item in label_boxes(bodies, margin=0)}
+    present = [item for item in found if item.label in boxes]
     truncated = frozenset(item.label for item in present if item.is_partial and item.segment.level != "S1") | frozenset(
-        item.label for item in present if _is_cut(item, bodies)
+        item.label for item in present if _is_cut(boxes[item.label], bodies)
     )
     truncated |= {item.label for item in (present[0], present[-1]) if item.surface.plate_fall_hu < FAINT_PLATE_HU}
     described = describe(
@@ -205,9 +206,9 @@ def _without_disc(vertebrae: tuple[Vertebra, ...]) -> set[int]:
     return touching
 
 
-def _is_cut(item: FoundVertebra, bodies: Volume) -> bool:
-    mask = np.argwhere(bodies.voxels == item.label)
-    return touches_border(bodies.geometry.points_mm(mask), bodies.geometry)
+def _is_cut(box: LabelBox, labels: Volume) -> bool:
+    """Whether a label reaches the outermost voxels of the grid."""
+    return any(side.start == 0 or side.stop == size for side, size in zip(box.box, labels.voxels.shape, strict=True))
 
 
 def _with_surface_flags(vertebra: Vertebra, found: list[FoundVertebra]) -> Vertebra:

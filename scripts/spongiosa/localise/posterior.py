@@ -60,8 +60,11 @@ def whole_vertebrae(scan: Volume, bodies: Volume, curve: ColumnCurve, spans: Seq
         assigned[own] = span.label
     parts = np.zeros(bone.shape, dtype=np.uint8)
     parts[tuple(where.T)] = assigned
+    boxes = dict(enumerate(ndimage.find_objects(parts | view), start=1))  # no voxel has a label in both
     for span in spans:
-        view[_joined_to_body(parts == span.label, view == span.label)] = span.label
+        box = boxes.get(span.label)
+        if box is not None:
+            view[box][_joined_to_body(parts[box] == span.label, view[box] == span.label)] = span.label
     return Volume(labels, bodies.geometry)
 
 
@@ -84,15 +87,9 @@ def _column_coordinates(
 
 def _joined_to_body(part: NDArray[np.bool_], body: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pieces of `part` that touch the body, with their hollow (spongy) inside filled."""
-    both = part | body
-    found = ndimage.find_objects(both.astype(np.uint8))
-    result = np.zeros_like(part)
-    if not found or found[0] is None:
-        return result
-    box = found[0]
-    components, _ = ndimage.label(both[box], np.ones((3, 3, 3)))
-    touching = np.unique(components[body[box]])
+    components, _ = ndimage.label(part | body, np.ones((3, 3, 3)))
+    touching = np.unique(components[body])
     joined = np.isin(components, touching[touching > 0])
-    closed = ndimage.binary_closing(joined, np.ones((1, 3, 3), dtype=np.bool_)) & ~body[box]
-    result[box] = (joined | closed) & ~body[box]
+    closed = ndimage.binary_closing(joined, np.ones((1, 3, 3), dtype=np.bool_))
+    result: NDArray[np.bool_] = (joined | closed) & ~body
     return result

@@ -56,18 +56,29 @@ class BodySurface:
         offset = np.array([ring[0] - ring[2 * quarter], ring[quarter] - ring[3 * quarter]]) / 2
         return np.asarray(self.axis_mm) + offset
 
-    def inside(self, points_mm: FloatArray) -> NDArray[np.bool_]:
-        """Whether LPS points, shape (n, 3), lie in the body."""
-        local = (points_mm - self.centre_mm) @ self.axes.T
-        left, back, up = local[:, 0] - self.axis_mm[0], local[:, 1] - self.axis_mm[1], local[:, 2]
+    @property
+    def bounds_mm(self) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest local (left, posterior, superior) that the body can reach, mm."""
+        widest = float(self.radius_mm.max())
+        across = np.abs(self.ticks_mm) <= widest + STEP_MM
+        bottom, top = self.bottom_mm[np.ix_(across, across)], self.top_mm[np.ix_(across, across)]
+        left, back = self.axis_mm
+        return (
+            np.array([left - widest, back - widest, float(bottom.min())]),
+            np.array([left + widest, back + widest, float(top.max())]),
+        )
+
+    def holds(self, left_mm: FloatArray, back_mm: FloatArray, up_mm: FloatArray) -> NDArray[np.bool_]:
+        """Whether points of the local frame, arrays of one shape, lie in the body."""
+        left, back = left_mm - self.axis_mm[0], back_mm - self.axis_mm[1]
         angle = np.mod(np.arctan2(back, left), 2 * np.pi) / (2 * np.pi) * ANGLES
-        height = np.clip((up - self.heights_mm[0]) / STEP_MM, 0, len(self.heights_mm) - 1)
+        height = np.clip((up_mm - self.heights_mm[0]) / STEP_MM, 0, len(self.heights_mm) - 1)
         wrapped = np.concatenate([self.radius_mm, self.radius_mm[:1]])
         radius = ndimage.map_coordinates(wrapped, [angle, height], order=1, mode="nearest")
         column = [(left - self.ticks_mm[0]) / STEP_MM, (back - self.ticks_mm[0]) / STEP_MM]
         top = ndimage.map_coordinates(self.top_mm, column, order=1, mode="nearest")
         bottom = ndimage.map_coordinates(self.bottom_mm, column, order=1, mode="nearest")
-        within: NDArray[np.bool_] = (np.hypot(left, back) <= radius) & (up <= top) & (up >= bottom)
+        within: NDArray[np.bool_] = (np.hypot(left, back) <= radius) & (up_mm <= top) & (up_mm >= bottom)
         return within
 
 
