@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from spongiosa.anatomy.levels import Level
 from spongiosa.localise.imported import import_labels
 from spongiosa.localise.placement import best_place
 from spongiosa.localise.second_opinion import second_opinion, with_second_opinion
 from spongiosa.localise.spine import LocalisedSpine
 from spongiosa.outcome import Excluded, Reason
-from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
+from spongiosa.synthetic import spoilt_labels
+from spongiosa.synthetic.parameters import PatientParameters
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import render_ct
+from spongiosa.synthetic.spoilt_labels import Spoiler
 from spongiosa.volume import Geometry, Volume
 
 
 @pytest.fixture(scope="module")
 def scanned() -> tuple[Volume, Volume]:
     """A scan and its true label map; the patient lies 3 mm beside the middle of the field of view."""
-    scanner = ScannerParameters(
-        rows=256,
-        columns=256,
-        pixel_spacing_mm=1.3,
-        slice_thickness_mm=3.0,
-        slice_spacing_mm=3.0,
-        cranial_level="T12",
-        off_centre_mm=(3.0, 0.0),
-    )
-    rendered = render_ct(build_patient(PatientParameters(), seed=5), scanner, seed=5)
+    rendered = render_ct(build_patient(PatientParameters(), seed=5), spoilt_labels.SCANNER, seed=5)
     image = rendered.ct
     geometry = Geometry(image.voxels.shape, image.spacing_mm, image.origin_mm, image.direction)
     return Volume(image.voxels, geometry), Volume(rendered.vertebrae.voxels, geometry)
@@ -46,92 +37,21 @@ def opinion(scanned) -> LocalisedSpine:
     return spine
 
 
-def levels_moved(labels: np.ndarray) -> np.ndarray:
-    table = np.arange(256, dtype=np.uint8)
-    table[[19, 20, 21, 22, 23, 24]] = [18, 19, 20, 21, 22, 23]
-    table[26] = 0  # the whole sacrum would be too long for an L5, and be refused
-    return table[labels]
-
-
-def front_to_back(labels: np.ndarray) -> np.ndarray:
-    return labels[:, ::-1]
-
-
-def head_to_feet(labels: np.ndarray) -> np.ndarray:
-    return labels[::-1]
-
-
-def left_to_right(labels: np.ndarray) -> np.ndarray:
-    return labels[:, :, ::-1]
-
-
-def neighbours_mixed(labels: np.ndarray) -> np.ndarray:
-    """The lower half of L2 belongs to L3."""
-    mixed = labels.copy()
-    slices = np.flatnonzero((labels == Level.L2).any(axis=(1, 2)))
-    lower = slices[: len(slices) // 2]
-    mixed[lower] = np.where(labels[lower] == Level.L2, Level.L3, labels[lower])
-    return mixed
-
-
-def left_half_only(labels: np.ndarray) -> np.ndarray:
-    half = labels.copy()
-    half[:, :, : labels.shape[2] // 2] = 0
-    return half
-
-
-def in_fragments(labels: np.ndarray) -> np.ndarray:
-    broken = labels.copy()
-    broken[:, :, ::3] = 0
-    broken[:, ::3] = 0
-    return broken
-
-
-def moved_sideways(labels: np.ndarray) -> np.ndarray:
-    return np.roll(labels, 14, axis=2)  # 18 mm
-
-
-def moved_down(labels: np.ndarray) -> np.ndarray:
-    return np.roll(labels, -5, axis=0)  # 15 mm
-
-
-def a_level_skipped(labels: np.ndarray) -> np.ndarray:
-    """L3 to L5 called L4 to L6: the step from L2 to L4 is one vertebra high."""
-    table = np.arange(256, dtype=np.uint8)
-    table[[22, 23, 24]] = [23, 24, 25]
-    return table[labels]
-
-
-def a_level_twice(labels: np.ndarray) -> np.ndarray:
-    return np.where(labels == Level.L3, np.uint8(Level.L2), labels)
-
-
-def swollen(labels: np.ndarray) -> np.ndarray:
-    """Grown by 6 mm into the soft tissue."""
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=(3.0, 1.3, 1.3), return_indices=True)
-    return np.where(distance < 6.0, labels[tuple(nearest)], 0)
-
-
-def eroded(labels: np.ndarray) -> np.ndarray:
-    """The outer 4 mm are missing."""
-    return np.where(ndimage.distance_transform_edt(labels > 0, sampling=(3.0, 1.3, 1.3)) > 4.0, labels, 0)
-
-
 #: What becomes of a spoilt map: refused with a reason, or (None) delivered with a flag.
-SPOILT: dict[Callable[[np.ndarray], np.ndarray], Reason | None] = {
-    levels_moved: None,
-    front_to_back: Reason.LABELS_OFF_GRID,
-    head_to_feet: Reason.LABELS_IMPLAUSIBLE,
-    left_to_right: Reason.LABELS_OFF_GRID,
-    neighbours_mixed: None,
-    left_half_only: None,
-    in_fragments: None,
-    moved_sideways: Reason.LABELS_OFF_GRID,
-    moved_down: Reason.LABELS_OFF_GRID,
-    a_level_skipped: None,
-    a_level_twice: Reason.LABELS_IMPLAUSIBLE,
-    swollen: None,
-    eroded: Reason.LABELS_OFF_GRID,
+SPOILT: dict[Spoiler, Reason | None] = {
+    spoilt_labels.one_level_too_high: None,
+    spoilt_labels.front_to_back: Reason.LABELS_OFF_GRID,
+    spoilt_labels.head_to_feet: Reason.LABELS_IMPLAUSIBLE,
+    spoilt_labels.left_to_right: Reason.LABELS_OFF_GRID,
+    spoilt_labels.neighbours_mixed: None,
+    spoilt_labels.left_half_only: None,
+    spoilt_labels.in_stripes: None,
+    spoilt_labels.moved_sideways: Reason.LABELS_OFF_GRID,
+    spoilt_labels.moved_down: Reason.LABELS_OFF_GRID,
+    spoilt_labels.a_level_skipped: None,
+    spoilt_labels.a_level_twice: Reason.LABELS_IMPLAUSIBLE,
+    spoilt_labels.swollen: None,
+    spoilt_labels.eroded: Reason.LABELS_OFF_GRID,
 }
 
 
@@ -168,14 +88,17 @@ def test_a_spoilt_map_is_refused_or_flagged(scanned, saved, opinion, spoil, reas
 
 
 def test_without_a_second_opinion_a_moved_map_is_flagged_by_the_image_alone(scanned, saved):
-    for spoil, flag in ((moved_down, "fits_better_moved"), (left_to_right, "fits_better_mirrored")):
+    for spoil, flag in (
+        (spoilt_labels.moved_down, "fits_better_moved"),
+        (spoilt_labels.left_to_right, "fits_better_mirrored"),
+    ):
         spine = imported(scanned, spoil(scanned[1].voxels), saved, Reason.LOW_CONFIDENCE)
         assert flag in spine.description.flags
         assert spine.description.confidence <= 0.6
 
 
 def test_a_map_one_level_off_is_a_conflict_that_asks_for_a_reader(scanned, saved, opinion):
-    spine = imported(scanned, levels_moved(scanned[1].voxels), saved, opinion)
+    spine = imported(scanned, spoilt_labels.one_level_too_high(scanned[1].voxels), saved, opinion)
     assert "second_opinion_other_level" in spine.description.flags
     assert all(vertebra.confidence <= 0.6 for vertebra in spine.description.vertebrae)
 
