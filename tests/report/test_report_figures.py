@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from scipy import stats
 
 from spongiosa.report import figures, theme
@@ -119,3 +120,21 @@ def test_only_a_curve_that_stands_out_is_drawn_heavy() -> None:
     assert widths[2] > widths[1]
     widths = [line.get_linewidth() for line in figures.roc([roc_line("A", 0.6), roc_line("B", 0.64)]).axes[0].lines]
     assert widths[2] == widths[1]
+
+
+def test_a_figure_in_two_formats_is_laid_out_once_and_looks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 % of the figure: a picture sets letters to whole pixels, an SVG does not, so that texts differ in width."""
+    laid_out = []
+    execute = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: laid_out.append(1) or execute(*given))
+    counts = {"yes": [3, 4], "no": [5, 6]}
+    styles = {"yes": STYLES["a"], "no": STYLES["b"]}
+    alone, both = (figures.stacked_shares([("A title", counts, styles)], ["left", "right"]) for _ in range(2))
+    before = alone.axes[0].get_position().bounds
+    theme.png_bytes(alone, 100)
+    assert len(laid_out) == 1
+    assert alone.axes[0].get_position().bounds != pytest.approx(before, abs=0.01), "the layout moves something"
+    theme.svg_text(both, "test")
+    theme.png_bytes(both, 100)
+    assert len(laid_out) == 2
+    assert both.axes[0].get_position().bounds == pytest.approx(alone.axes[0].get_position().bounds, abs=0.01)

@@ -101,10 +101,8 @@ def new_figure(width_mm: float, height_mm: float) -> Figure:
 def svg_text(figure: Figure, key: str) -> str:
     """The figure as SVG, the same text for the same figure: identifiers salted by `key`, no date, no version."""
     buffer = io.StringIO()
-    with mpl.rc_context({**RC, "svg.hashsalt": f"spongiosa {key}"}):
-        figure.savefig(
-            buffer, format="svg", dpi=300, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"), None)
-        )
+    nameless = dict.fromkeys(("Date", "Creator", "Format", "Type"), None)
+    _save(figure, buffer, {"svg.hashsalt": f"spongiosa {key}"}, format="svg", dpi=300, metadata=nameless)
     text = with_titles(buffer.getvalue(), figure)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
@@ -112,9 +110,19 @@ def svg_text(figure: Figure, key: str) -> str:
 def png_bytes(figure: Figure, dots_per_inch: int = 300) -> bytes:
     """The figure as PNG on white, without date or version."""
     buffer = io.BytesIO()
-    with mpl.rc_context(RC):
-        figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    _save(figure, buffer, {}, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _save(figure: Figure, buffer: io.StringIO | io.BytesIO, rc: dict[Any, Any], **options: Any) -> None:
+    """Save a figure; it keeps the layout of its first save.
+
+    A save with a layout engine draws everything twice and finds the layout in two passes, so that a figure in two
+    formats would be laid out four times.
+    """
+    with mpl.rc_context({**RC, **rc}):
+        figure.savefig(buffer, **options)
+        figure.set_layout_engine(None)
 
 
 def width_on_page_px(svg: str) -> int:
