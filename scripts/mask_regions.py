@@ -5,6 +5,7 @@ from spongiosa.cohort.runner import run_stage
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.regions.catalogue import place_surveyed
+from spongiosa.regions.site import BoneAxis
 from spongiosa.regions.survey import survey_spine
 from spongiosa.regions.vertebrae import describe_surveyed
 from spongiosa.volume import read_volume
@@ -15,8 +16,14 @@ def mask_regions(scan: Scan, settings: RegionsSettings, outputs: Outputs) -> Non
     vertebrae = read_volume(scan.product("desc-vertebrae_dseg", ".nii.gz"))
     bodies = read_volume(scan.product("desc-bodies_dseg", ".nii.gz"))
     spine = SpineDescription.read(scan.product("desc-vertebrae_dseg", ".json"))
+    screws = {
+        (screw["level"], screw["side"]): BoneAxis.between(
+            screw["entry_mm"], screw["tip_mm"], screw["source"], screw["diameter_mm"]
+        )
+        for screw in scan.screw_axes
+    }
     survey = survey_spine(volume, vertebrae, bodies, spine, settings)
-    regions = place_surveyed(survey, settings)
+    regions = place_surveyed(survey, settings, screws)
     with outputs.file("desc-regions", ".seg.nrrd") as path:
         regions.write_segmentation(path)
     with outputs.file("desc-regions_weights", ".npz") as path:

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     LEVEL_NOT_IN_VIEW = "level_not_in_view"
     FRAME_UNCERTAIN = "frame_uncertain"
     REGION_TOO_SMALL = "region_too_small"
+    SCREW_ELSEWHERE = "screw_elsewhere"
     REGION_OUTSIDE_IMAGE = "region_outside_image"
     METAL = "metal"
     LEVEL_FLAGGED = "level_flagged"
@@ -125,6 +126,7 @@ MEANING: dict[Reason, str] = {
     Reason.LEVEL_TRUNCATED: "The vertebra is cut by the edge of the scan.",
     Reason.LEVEL_NOT_IN_VIEW: "The vertebra is not in the scan.",
     Reason.FRAME_UNCERTAIN: "No trustworthy anatomical frame could be fitted to the vertebra.",
+    Reason.SCREW_ELSEWHERE: "The screw that was given for this side does not run through it.",
     Reason.REGION_TOO_SMALL: "The region holds too few voxels for a trustworthy mean.",
     Reason.REGION_OUTSIDE_IMAGE: "The region reaches beyond the image.",
     Reason.METAL: "Metal lies in the region.",

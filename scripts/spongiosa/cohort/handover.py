@@ -25,7 +25,7 @@ COLUMNS_OF_STAGE: dict[str, tuple[str, ...]] = {
     "index_series": ("path", "image_fingerprint", "corrections", "reference_day"),
     "convert_scan": ("path",),
     "localise_vertebrae": ("labels", "body_labels", "label_scheme", "labels_fingerprint", "corrections"),
-    "mask_regions": (),
+    "mask_regions": ("screw_axes",),
     "extract_density": ("phantom", "scanner", "acquired"),
     "draw_review": (),
 }

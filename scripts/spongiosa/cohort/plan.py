@@ -33,6 +33,7 @@ from spongiosa.cohort.keys import ready_keys, record_fingerprints
 from spongiosa.cohort.lock import Busy, take
 from spongiosa.cohort.manifest import COLUMNS, ScanRow, read_cohort, read_pseudonym_key
 from spongiosa.cohort.overrides import STAGE_OF_ACTION, Override, corrections_of_stage, read_overrides
+from spongiosa.cohort.screw_axes import ScrewAxis, read_screw_axes
 from spongiosa.cohort.units import append_units, read_units, with_new_patients
 from spongiosa.cohort.withdrawn import refuse_withdrawn, withdrawn_path
 
@@ -53,6 +54,7 @@ class CohortPlan:
     overrides: list[Override]
     reference_days: dict[str, int]
     """Patient -> day of the DXA or surgery, counted by `PatientIdentity.day`, where the choice of series needs it."""
+    screw_axes: list[ScrewAxis]
 
     @property
     def output_dir(self) -> Path:
@@ -72,6 +74,13 @@ class CohortPlan:
         for override in self.overrides:
             overrides_of[override.scan_id].append(override)
         return dict(overrides_of)
+
+    @cached_property
+    def _screws_of_scan(self) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+        screws_of: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+        for axis in self.screw_axes:
+            screws_of[axis.scan_id].append(axis.for_stage())
+        return dict(screws_of)
 
     @cached_property
     def _hashes(self) -> dict[str, dict[str, str]]:
@@ -119,6 +128,7 @@ class CohortPlan:
             "labels_fingerprint": labels_part(fingerprint),
             "corrections": {stage: corrections_of_stage(overrides, stage) for stage in sorted(stages)},
             "reference_day": self.reference_days.get(row.patient_id),
+            "screw_axes": self._screws_of_scan.get(row.scan_id, []),
         }
 
 
@@ -150,6 +160,7 @@ def plan_cohort(configuration: Configuration) -> CohortPlan:
         fingerprints=_fingerprints(configuration, rows),
         overrides=_overrides(configuration, rows),
         reference_days=_reference_days(configuration),
+        screw_axes=_screw_axes(configuration, rows),
     )
 
 
@@ -229,3 +240,11 @@ def _reference_days(configuration: Configuration) -> dict[str, int]:
 def _overrides(configuration: Configuration, rows: list[ScanRow]) -> list[Override]:
     path = configuration.review.overrides
     return read_overrides(Path(path), {row.scan_id for row in rows}) if path else []
+
+
+def _screw_axes(configuration: Configuration, rows: list[ScanRow]) -> list[ScrewAxis]:
+    path = configuration.cohort.screw_axes
+    if path is None:
+        return []
+    key = ready_keys(configuration.cohort, Path(configuration.output_dir)).pseudonym_key
+    return read_screw_axes(Path(path), {row.scan_id for row in rows}, key)

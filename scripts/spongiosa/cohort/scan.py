@@ -55,6 +55,11 @@ class Scan:
         return list(self.row.get("corrections", []))
 
     @property
+    def screw_axes(self) -> list[dict[str, Any]]:
+        """Planned or seen screws: `level`, `side`, `entry_mm` and `tip_mm` (LPS), `diameter_mm` or None, `source`."""
+        return list(self.row.get("screw_axes", []))
+
+    @property
     def ct(self) -> Path:
         """The converted scan in HU."""
         return self.product(self.modality, ".nii.gz")

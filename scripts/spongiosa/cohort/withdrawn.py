@@ -69,6 +69,7 @@ def _names(configuration: Configuration) -> Iterator[tuple[str, int, str]]:
         "clinical table": clinical.table,
         "screws": clinical.screws,
         "overrides": configuration.review.overrides,
+        "screw axes": cohort.screw_axes,
         "readers": configuration.readers.table,
     }
     for name, path in tables.items():

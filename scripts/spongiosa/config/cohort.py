@@ -38,6 +38,11 @@ class CohortSettings(Section):
         description="Merge sites although package versions, code or measuring settings differ; the log names what "
         "differs.",
     )
+    screw_axes: str | None = Field(
+        None,
+        description="Table of planned or seen screws (TSV, CSV, XLSX or Parquet), one row per screw: trajectories "
+        "follow them instead of the pedicle's axis; columns in config/README.md.",
+    )
     patients_per_job: int = Field(
         1,
         ge=1,

@@ -132,8 +132,8 @@ class TrajectorySettings(Section):
         2.5,
         ge=0,
         le=6,
-        description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out: cortex of "
-        "about 1.5 mm and 1 mm beside it; 0 keeps the whole cylinder, with the cortex that the screw meets. [mm]",
+        description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out: a "
+        "cortex of about 1.5 mm, and 1 mm; 0 keeps the whole cylinder, with the cortex that the screw meets. [mm]",
     )
 
 

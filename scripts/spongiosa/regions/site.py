@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from spongiosa.anatomy.frame import unit_vector
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody
@@ -21,12 +24,23 @@ from spongiosa.volume import FloatArray
 class BoneAxis:
     """A straight line through bone, LPS mm: a point of entry and the unit direction from behind forwards.
 
-    `source` is `screw`, `planned` or `anatomical`.
+    `source` is `screw`, `planned` or `anatomical`.  `length_mm` and `diameter_mm` are those of a known screw; None
+    leaves them to `regions.trajectory`.
     """
 
     entry_mm: FloatArray
     direction: FloatArray
     source: str = "anatomical"
+    length_mm: float | None = None
+    diameter_mm: float | None = None
+
+    @classmethod
+    def between(
+        cls, entry_mm: Sequence[float], tip_mm: Sequence[float], source: str, diameter_mm: float | None = None
+    ) -> BoneAxis:
+        """The axis of a screw from its entry to its tip, LPS mm."""
+        entry, tip = np.asarray(entry_mm, dtype=float), np.asarray(tip_mm, dtype=float)
+        return cls(entry, unit_vector(tip - entry), source, float(np.linalg.norm(tip - entry)), diameter_mm)
 
 
 @dataclass(frozen=True)

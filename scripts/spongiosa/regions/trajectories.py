@@ -20,6 +20,9 @@ NAMES = ("trajectory", "trajectory_rectangle")
 LONGEST_WAY_TO_ENTRY_MM = 35.0
 STEP_MM = 0.25
 
+#: A given screw of which less than this share lies in its vertebra belongs to another, or to other coordinates.
+SMALLEST_SHARE_IN_BONE = 0.5
+
 
 def place_trajectories(site: Site) -> list[Region]:
     """Cylinder and rectangle along the screw of each side, or along the pedicle's axis where no screw is given.
@@ -55,15 +58,19 @@ def _place(site: Site, side: str, axis: BoneAxis | None) -> list[Region]:
     if axis is None or site.bone is None:
         detail = f"No axis was found for the {side} trajectory of {site.level}."
         return [site.missing(name, Reason.FRAME_UNCERTAIN, detail, side=side) for name in NAMES]
+    elsewhere = _is_elsewhere(site, site.bone, side, axis)
+    if elsewhere is not None:
+        return [site.missing(name, Reason.SCREW_ELSEWHERE, elsewhere, side=side) for name in NAMES]
     settings, grid = site.settings.trajectory, site.body.grid
-    cylinder = Cylinder(axis.entry_mm, axis.direction, settings.length_mm, settings.diameter_mm / 2)
+    length_mm, diameter_mm = axis.length_mm or settings.length_mm, axis.diameter_mm or settings.diameter_mm
+    cylinder = Cylinder(axis.entry_mm, axis.direction, length_mm, diameter_mm / 2)
     clear_of_cortex = (Inside(site.bone.solid, settings.margin_mm),) if settings.margin_mm > 0 else ()
     inside = Intersection((cylinder, *clear_of_cortex))
     left = site.body.frame.left
     across = unit_vector(left - (left @ axis.direction) * axis.direction)
     plane = PlaneAxes(axis.entry_mm, across, -axis.direction)
-    half = settings.diameter_mm / 2 * across
-    tip = axis.entry_mm + settings.length_mm * axis.direction
+    half = diameter_mm / 2 * across
+    tip = axis.entry_mm + length_mm * axis.direction
     corners = np.stack([axis.entry_mm - half, axis.entry_mm + half, tip - half, tip + half])
     weights = {
         "trajectory": coverage(inside, grid, Box.around(cylinder.corners_mm(), grid)),
@@ -71,3 +78,21 @@ def _place(site: Site, side: str, axis: BoneAxis | None) -> list[Region]:
     }
     flags = partial_volume_flags(site.body)
     return [site.region(name, weights[name], side=side, trajectory_source=axis.source, flags=flags) for name in NAMES]
+
+
+def _is_elsewhere(site: Site, bone: PedicleBone, side: str, axis: BoneAxis) -> str | None:
+    """A sentence when a given screw does not run through this side of this vertebra: other coordinates or a mix-up."""
+    if axis.length_mm is None:
+        return None
+    way = np.arange(0.0, axis.length_mm + STEP_MM, STEP_MM)
+    points = axis.entry_mm + way[:, None] * axis.direction
+    share = float((bone.solid.depth_mm(points) > 0).mean())
+    if share < SMALLEST_SHARE_IN_BONE:
+        return (
+            f"{share:.0%} of the {side} screw of {site.level} lie in this vertebra; its entry and tip must be LPS "
+            "coordinates of this scan, in mm."
+        )
+    is_left = site.body.frame.to_local_mm(points[:1])[0, 0] > 0
+    if is_left != (side == "left"):
+        return f"The screw given for the {side} side of {site.level} enters on the other side."
+    return None
