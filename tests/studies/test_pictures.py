@@ -17,7 +17,7 @@ from spongiosa.config.studies import PicturesSettings
 from spongiosa.nifti import write_compressed_nifti
 from spongiosa.report.panels import NOT_A_PATIENT, centroid_mm, cover_in, principal_axes
 from spongiosa.report.study_files import PICTURES_NAME
-from spongiosa.studies import illustrations, roi_panels, screw_panels
+from spongiosa.studies import fracture_panels, illustrations, roi_panels, screw_panels
 from spongiosa.studies.needs import NEEDS
 from spongiosa.studies.panel_views import along_pedicles, sagittal_of, slice_of
 from spongiosa.studies.pictured_cohort import PicturedCohort
@@ -42,9 +42,9 @@ def third_lumbar() -> PicturedScan:
     return illustrations.one_level("L3", SHAPES)
 
 
-def lay_down(scan: PicturedScan, folder: Path, patient_id: str, hu: float) -> None:
+def lay_down(scan: PicturedScan, folder: Path, patient_id: str, hu: float, session: str = "preop") -> None:
     """The files of a finished scan, as the stages write them."""
-    place = Scan(patient_id, "preop", "ct", folder, {})
+    place = Scan(patient_id, session, "ct", folder, {})
     place.folder.mkdir(parents=True)
     write_compressed_nifti(scan.volume, place.ct)
     write_compressed_nifti(scan.bodies, place.product("desc-bodies_dseg", ".nii.gz"))
@@ -137,6 +137,51 @@ def test_the_case_of_a_new_fracture_shows_three_examinations() -> None:
     assert titles == ["Before: fracture of L1", "After cement in L1", "Follow-up: new fracture of L2"]
 
 
+@pytest.fixture(scope="module")
+def fractures(tmp_path_factory: pytest.TempPathFactory) -> PicturedCohort:
+    """CASE01 has a new fracture but no later CT, CASE02 has CTs before and after it, CASE03 has no new fracture."""
+    folder = tmp_path_factory.mktemp("fractures")
+    sessions = {"CASE01": ["preop"], "CASE02": ["followup", "postop", "preop"], "CASE03": ["preop", "followup"]}
+    for session, scan in zip(("preop", "postop", "followup"), illustrations.fracture_case(), strict=True):
+        lay_down(scan, folder, "CASE02", 75.0, session)
+    scans = pd.DataFrame(
+        [(name, session, "ct", "ok", []) for name, of_patient in sessions.items() for session in of_patient],
+        columns=["patient_id", "session", "modality", "status", "flags"],
+    )
+    patients = pd.DataFrame({"patient_id": list(sessions), "new_fracture": [True, True, False]})
+    return PicturedCohort(patients, fracture_panels.WANTED, scans=scans, output_dir=folder)
+
+
+def test_the_case_of_a_new_fracture_shows_the_cts_of_a_patient_of_the_cohort(
+    fractures: PicturedCohort, tmp_path: Path
+) -> None:
+    """1 HU: a NIfTI holds whole HU, and its origin and directions in single precision."""
+    (panel, *_) = PICTURES["new_fracture_3d_hu"].panels
+    drawn, own = panel.draw(fractures), panel.illustrate()
+    titles = [axis.get_title(loc="left") for axis in drawn.figure.axes]
+    assert titles == ["Examination: preop", "Examination: postop", "Examination: followup"]
+    for axis, expected in zip(drawn.figure.axes, own.figure.axes, strict=True):
+        shown, made = (np.asarray(each.images[0].get_array(), dtype=float) for each in (axis, expected))
+        assert shown.shape == made.shape
+        assert np.abs(shown - made).max() < 1.0
+        assert np.ptp(made) > 500.0, "there is something to see"
+    assert NOT_A_PATIENT not in [text.get_text() for text in drawn.figure.texts]
+    case = draw_pictures("new_fracture_3d_hu", PicturesSettings(illustrate=False), fractures)
+    assert [figure.key for figure in case.figures] == ["p1_case"], "the other pictures need regions"
+    write_pictures("new_fracture_3d_hu", case, tmp_path)
+    assert traces(tmp_path, ["CASE02"]) == []
+    assert case.figures[0].notes == ()
+
+
+def test_a_cohort_without_cts_before_and_after_a_new_fracture_says_so(fractures: PicturedCohort) -> None:
+    (panel, *_) = PICTURES["new_fracture_3d_hu"].panels
+    with pytest.raises(MissingPicture, match="gives no new fracture"):
+        panel.draw(replace(fractures, patients=fractures.patients[["patient_id"]]))
+    for chosen in ("CASE01", "CASE03"):
+        with pytest.raises(MissingPicture, match="before and after"):
+            panel.draw(replace(fractures, patient=chosen))
+
+
 def test_pictures_that_are_switched_off_are_listed_with_their_reason(tmp_path: Path) -> None:
     settings = PicturesSettings(patient="none")
     (tmp_path / "p9_of_an_earlier_run.svg").write_text("", encoding="utf-8")
@@ -194,12 +239,7 @@ def test_the_plane_along_the_pedicles_holds_the_axes_of_both_trajectories() -> N
 
 def test_a_loose_screw_of_the_table_of_screws_is_shown_in_its_later_ct(tmp_path: Path) -> None:
     scan = illustrations.one_level("L5", ("body_central", "pedicle", "trajectory"))
-    lay_down(scan, tmp_path, "CASE01", 140.0)
-    before = tmp_path / "sub-CASE01" / "ses-preop"
-    after = tmp_path / "sub-CASE01" / "ses-followup"
-    before.rename(after)
-    for path in (after / "ct").iterdir():
-        path.rename(path.with_name(path.name.replace("preop", "followup")))
+    lay_down(scan, tmp_path, "CASE01", 140.0, session="followup")
     scans = pd.DataFrame(
         {"patient_id": ["CASE01", "CASE01"], "session": ["preop", "followup"], "modality": "ct", "status": "ok",
          "flags": [[], []]}
