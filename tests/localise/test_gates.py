@@ -47,3 +47,27 @@ def test_processes_that_reach_the_sacrum_make_the_lowest_vertebra_transitional(g
     anchors = find_anchors(Numbering(segments, 1.0, 1.0, {}), column_to_the_sacrum(gap_mm))
     assert anchors.has_sacrum
     assert anchors.is_transitional is is_transitional
+
+
+def column_with_ribs(left_reach_mm: dict[str, float]) -> tuple[Numbering, SimpleNamespace]:
+    """T12 to L3, 34 mm apart, with a rib at T12 and ribs or costal processes of the given reach on the left."""
+    levels = ("T12", "L1", "L2", "L3")
+    segments = tuple(Segment(level, 30.0 + 34 * n, 56.0 + 34 * n, 0.0, 0.0) for n, level in enumerate(levels))
+    nothing = np.zeros(180)
+    rib, reach_mm = np.zeros(180), np.zeros((2, 180))
+    rib[30:45] = 1.0
+    for segment in segments:
+        place = int(segment.superior_mm) + 6
+        reach_mm[1, place - 7 : place + 8] = left_reach_mm[segment.level]
+    evidence = SimpleNamespace(rib=rib, reach_mm=reach_mm, ala=nothing, process=nothing)
+    return Numbering(segments, 4.0, 1.0, {0: 4.0}), evidence
+
+
+@pytest.mark.parametrize(
+    ("reach_l1_mm", "reach_l2_mm", "is_short_rib"),
+    [(56.0, 36.0, True), (44.0, 28.0, False), (52.0, 46.0, False)],
+    ids=["beyond any process", "a costal process", "long processes on both"],
+)
+def test_a_short_rib_is_told_from_a_costal_process(reach_l1_mm, reach_l2_mm, is_short_rib):
+    numbering, evidence = column_with_ribs({"T12": 78.0, "L1": reach_l1_mm, "L2": reach_l2_mm, "L3": 44.0})
+    assert find_anchors(numbering, evidence).has_short_rib is is_short_rib

@@ -93,6 +93,13 @@ def test_a_vertebra_joined_to_the_sacrum_is_flagged():
     assert result.confidence < 0.9
 
 
+def test_a_short_rib_below_the_lowest_is_flagged_and_moves_no_level():
+    result = named(LUMBAR, column(), Anchors(True, 0, has_short_rib=True), margin=10.0)
+    assert names(result.numbering) == names(LUMBAR)
+    assert result.flags == ("short_rib",)
+    assert result.confidence < 0.9
+
+
 @pytest.mark.parametrize(("start", "onset"), [(105, 5.0), (140, 40.0), (300, None)])
 def test_the_alae_begin_where_ten_millimetres_of_bone_are_seen(start, onset):
     ala = np.zeros(320)

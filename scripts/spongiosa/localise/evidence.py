@@ -31,6 +31,8 @@ RIB_BAND_MM = (-46.0, 16.0)
 RIB_GAP_MM = 42.0
 #: A rib is thinner than this along the body at any place; the iliac wing is not.
 RIB_THICKNESS_MM = 24.0
+#: Along the body, a rib's root is taken to lie this far about its middle.
+ROOT_HALF_MM = 7
 #: The alae reach this far to the side in front of the pedicles' depth, where the broad processes of L5 do not.
 ALA_LATERAL_MM = (24.0, 44.0)
 ALA_DEPTH_MM = (14.0, 34.0)
@@ -49,7 +51,8 @@ class ColumnEvidence:
     `tilt_deg` its sagittal tilt (positive: its front lies further caudal); `pedicle` the pedicle profile in units of
     its own swing; `rib` the number of rib roots there (0, 0.5 one side, 1 both); `ala` the bone where the sacral alae
     would be (0-1, the lesser side); `process` the bone where transverse processes pass (0-1, the lesser side).  NaN
-    where the scan does not show the place.
+    where the scan does not show the place.  `reach_mm`, shape (2, n): how far to the right and to the left of the canal
+    ribs or costal processes reach that leave the spine there, 0 where none does.
     """
 
     plate: FloatArray
@@ -58,8 +61,8 @@ class ColumnEvidence:
     rib: FloatArray
     ala: FloatArray
     process: FloatArray
+    reach_mm: FloatArray
     pedicle_swing_hu: float
-    rib_roots_mm: tuple[float, ...]
     visible: NDArray[np.bool_]
 
 
@@ -67,12 +70,12 @@ def gather_evidence(column: StraightColumn, slice_mm: float) -> ColumnEvidence:
     """All profiles of a straightened column; `slice_mm` is the slice distance of the scan, which blurs the plates."""
     plate, tilt = plate_profile(column, slice_mm)
     pedicle, swing = pedicle_profile(column)
-    rib, roots = rib_profile(column)
+    rib, reach_mm = rib_profile(column)
     middle = np.abs(column.left_mm) <= PLATE_HALF_WIDTH_MM
     depth = (column.anterior_mm >= PLATE_DEPTH_MM[0]) & (column.anterior_mm <= PLATE_DEPTH_MM[1])
     visible = np.isfinite(column.hu[:, depth][:, :, middle]).mean(axis=(1, 2)) > 0.7
     return ColumnEvidence(
-        plate, tilt, pedicle, rib, ala_profile(column), process_profile(column), swing, roots, visible
+        plate, tilt, pedicle, rib, ala_profile(column), process_profile(column), reach_mm, swing, visible
     )
 
 
@@ -173,48 +176,70 @@ def pedicle_profile(column: StraightColumn) -> tuple[FloatArray, float]:
     return normal, swing
 
 
-def rib_profile(column: StraightColumn) -> tuple[FloatArray, tuple[float, ...]]:
-    """Rib roots along the column: 1 where both ribs leave the spine, 0.5 where one does; and the roots' places, mm.
+def rib_profile(column: StraightColumn) -> tuple[FloatArray, FloatArray]:
+    """Rib roots along the column: 1 where both ribs leave the spine, 0.5 where one does; and the reach of what is thin
+    along the body, ribs and costal processes, from where it leaves the spine, shape (2, n) (right, left), mm.
 
     A rib is bone that is joined from beside the vertebra out to 58 mm, thin along the body all the way, with its
-    lateral end not higher than its root; costal processes end earlier and the iliac wing is too thick.  NaN where the
-    scan does not reach that far to either side.
+    lateral end not higher than its root; costal processes end earlier and the iliac wing is too thick.  The roots are
+    NaN where the scan does not reach that far to either side.
     """
     band = (column.anterior_mm >= RIB_BAND_MM[0]) & (column.anterior_mm <= RIB_BAND_MM[1])
     rib = np.zeros(len(column.hu))
     seen = np.zeros(len(column.hu))
-    roots: list[float] = []
-    for sign in (-1.0, 1.0):
+    reach_mm = np.zeros((2, len(column.hu)))
+    for sign, reach in zip((-1.0, 1.0), reach_mm, strict=True):
         side = np.flatnonzero((sign * column.left_mm >= RIB_ROOT_MM[0]) & (sign * column.left_mm <= 78.0))
         part = column.hu[:, band][:, :, side]
         distance = np.abs(column.left_mm[side])
         seen += 0.5 * (np.isfinite(part[:, :, distance > RIB_END_MM]).mean(axis=(1, 2)) > 0.5)
         components, count = ndimage.label(np.nan_to_num(part, nan=-1000.0) > BONE_HU, np.ones((3, 3, 3)))
         for number, found in enumerate(ndimage.find_objects(components, max_label=count), start=1):
-            for root in _rib_root(components[found] == number, distance[found[2]]):
-                place = found[0].start + root
-                roots.append(place * STEP_MM)
-                rib[max(0, round(place) - 7) : round(place) + 8] += 0.5
+            offshoot = _offshoot(components[found] == number, distance[found[2]])
+            if offshoot is None:
+                continue
+            root = found[0].start + offshoot.root
+            near = slice(max(0, round(root) - ROOT_HALF_MM), round(root) + ROOT_HALF_MM + 1)
+            reach[near] = np.maximum(reach[near], offshoot.reach_mm)
+            if offshoot.is_rib:
+                rib[near] += 0.5
     profile = np.where(seen > 0, np.minimum(rib / np.maximum(seen, 0.5), 1.0), np.nan)
-    return profile, tuple(sorted(roots))
+    return profile, reach_mm
 
 
-def _rib_root(component: NDArray[np.bool_], distance_mm: FloatArray) -> list[float]:
-    """Place (samples from the box's cranial side) where the component leaves the spine, if it is a rib."""
-    if distance_mm.max() < RIB_END_MM or distance_mm.min() > RIB_GAP_MM:
-        return []
+@dataclass(frozen=True)
+class _Offshoot:
+    """Bone that leaves the spine: its root (samples from its box's cranial side), how far to the side it reaches, and
+    whether it is a rib.
+    """
+
+    root: float
+    reach_mm: float
+    is_rib: bool
+
+
+def _offshoot(component: NDArray[np.bool_], distance_mm: FloatArray) -> _Offshoot | None:
+    """A component that leaves the spine and is thin along the body; None where it does not or is not."""
+    if distance_mm.min() > RIB_GAP_MM:
+        return None
     flat = component.any(axis=1)  # (along, left)
     thickness = flat.sum(axis=0) * STEP_MM
     used = thickness > 0
-    if np.median(thickness[used]) > RIB_THICKNESS_MM or np.quantile(thickness[used], 0.9) > 1.6 * RIB_THICKNESS_MM:
-        return []
+    if np.median(thickness[used]) > RIB_THICKNESS_MM:
+        return None
     places = np.arange(flat.shape[0])
     centre = (flat * places[:, None]).sum(axis=0) / np.maximum(flat.sum(axis=0), 1)
     near = used & (distance_mm <= max(RIB_ROOT_MM[1], float(distance_mm[used].min()) + 6.0))
+    if not near.any():
+        return None
     far = used & (distance_mm >= RIB_END_MM - 4.0)
-    if not near.any() or not far.any() or centre[far].mean() < centre[near].mean() - 6.0:
-        return []
-    return [float(centre[near].mean())]
+    is_rib = (
+        float(distance_mm.max()) >= RIB_END_MM
+        and float(np.quantile(thickness[used], 0.9)) <= 1.6 * RIB_THICKNESS_MM
+        and bool(far.any())
+        and float(centre[far].mean()) >= float(centre[near].mean()) - 6.0
+    )
+    return _Offshoot(float(centre[near].mean()), float(distance_mm[used].max()), is_rib)
 
 
 def ala_profile(column: StraightColumn) -> FloatArray:

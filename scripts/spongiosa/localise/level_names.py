@@ -73,6 +73,9 @@ def named(numbering: Numbering, evidence: ColumnEvidence, anchors: Anchors, marg
     if anchors.is_transitional and has_sacrum:
         flags.append("transitional_vertebra")
         confidence = min(confidence, TRANSITIONAL)
+    if anchors.has_short_rib:
+        flags.append("short_rib")
+        confidence = min(confidence, TRANSITIONAL)
     return NamedChain(shifted(numbering, shift), True, confidence, tuple(dict.fromkeys(flags)))
 
 
