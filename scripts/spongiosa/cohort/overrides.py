@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.faults import Fault, InputFaults
-from spongiosa.cohort.tables import numbered_rows, read_user_table
+from spongiosa.cohort.tables import check_columns, numbered_rows, read_user_table
 
 ACTIONS = ("exclude_scan", "exclude_level", "shift_levels", "set_level", "choose_series", "accept")
 COLUMNS = ("patient_id", "session", "modality", "action", "level", "value", "reader", "reason")
@@ -45,18 +45,8 @@ def read_overrides(path: Path, scans: Collection[tuple[str, str, str]]) -> list[
     Raises `InputFaults` listing unknown columns, actions, scans and impossible values.
     """
     table = read_user_table(path, "overrides")
-    faults = [
-        Fault("overrides", 1, column, f"unknown column; known are {', '.join(COLUMNS)}.")
-        for column in table.columns
-        if column not in COLUMNS
-    ]
-    faults += [
-        Fault("overrides", 1, column, "this column is required.")
-        for column in ("patient_id", "action")
-        if column not in table.columns
-    ]
-    if faults:
-        raise InputFaults(faults)
+    check_columns(table, "overrides", COLUMNS, ("patient_id", "action"))
+    faults: list[Fault] = []
     overrides = []
     for number, cells in numbered_rows(table):
         override = Override(

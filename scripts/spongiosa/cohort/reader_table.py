@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import numbered_rows, read_user_table
+from spongiosa.cohort.tables import check_columns, numbered_rows, read_user_table
 from spongiosa.config.regions import REGION_NAMES
 
 if TYPE_CHECKING:
@@ -49,16 +49,8 @@ def read_readers(
 
     table = read_user_table(path, _TABLE)
     known = (*KEY, "value")
-    faults = [
-        Fault(_TABLE, 1, column, f"unknown column; known are {', '.join(known)}.")
-        for column in table.columns
-        if column not in known
-    ]
-    faults += [
-        Fault(_TABLE, 1, column, "this column is required.") for column in REQUIRED if column not in table.columns
-    ]
-    if faults:
-        raise InputFaults(faults)
+    check_columns(table, _TABLE, known, REQUIRED)
+    faults: list[Fault] = []
     rows = []
     first_row_of: dict[tuple[str, ...], int] = {}
     for number, given in numbered_rows(table):

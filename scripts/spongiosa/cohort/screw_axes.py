@@ -12,7 +12,7 @@ from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.dictionary import SIDES
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import numbered_rows, read_user_table
+from spongiosa.cohort.tables import check_columns, numbered_rows, read_user_table
 
 _TABLE = "screw axes"
 ENTRY = ("entry_x_mm", "entry_y_mm", "entry_z_mm")
@@ -62,16 +62,8 @@ def read_screw_axes(
     every impossible length or diameter, and every screw that stands twice.
     """
     table = read_user_table(path, _TABLE)
-    faults = [
-        Fault(_TABLE, 1, column, f"unknown column; known are {', '.join(COLUMNS)}.")
-        for column in table.columns
-        if column not in COLUMNS
-    ]
-    faults += [
-        Fault(_TABLE, 1, column, "this column is required.") for column in REQUIRED if column not in table.columns
-    ]
-    if faults:
-        raise InputFaults(faults)
+    check_columns(table, _TABLE, COLUMNS, REQUIRED)
+    faults: list[Fault] = []
     axes: list[ScrewAxis] = []
     first_row_of: dict[tuple[str, ...], int] = {}
     for number, cells in numbered_rows(table):

@@ -10,7 +10,7 @@ from spongiosa.anatomy.levels import Level
 from spongiosa.cohort.dictionary import BOOLEAN, SIDES, ClinicalColumn, ImpossibleValue, parsed_cell
 from spongiosa.cohort.faults import Fault, InputFaults
 from spongiosa.cohort.manifest import pseudonym
-from spongiosa.cohort.tables import numbered_rows, read_user_table
+from spongiosa.cohort.tables import check_columns, numbered_rows, read_user_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,17 +38,8 @@ def read_screws(
 
     table = read_user_table(path, _TABLE)
     known = (*KEY, *COLUMNS)
-    faults = [
-        Fault(_TABLE, 1, column, f"unknown column; known are {', '.join(known)}.")
-        for column in table.columns
-        if column not in known
-    ]
-    required = (*KEY, "loosening")
-    faults += [
-        Fault(_TABLE, 1, column, "this column is required.") for column in required if column not in table.columns
-    ]
-    if faults:
-        raise InputFaults(faults)
+    check_columns(table, _TABLE, known, (*KEY, "loosening"))
+    faults: list[Fault] = []
     rows = []
     first_row_of: dict[tuple[str, ...], int] = {}
     for number, cells in numbered_rows(table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,18 @@ def read_user_table(path: Path, name: str) -> pd.DataFrame:
     else:
         text = table.map(_as_text)
     return text[(text != "").any(axis="columns")]
+
+
+def check_columns(table: pd.DataFrame, name: str, known: Collection[str], required: Collection[str]) -> None:
+    """Raises `InputFaults` with every column that is not known, and every required one that is missing."""
+    faults = [
+        Fault(name, 1, column, f"unknown column; known are {', '.join(known)}.")
+        for column in table.columns
+        if column not in known
+    ]
+    faults += [Fault(name, 1, column, "this column is required.") for column in required if column not in table.columns]
+    if faults:
+        raise InputFaults(faults)
 
 
 def numbered_rows(table: pd.DataFrame) -> Iterator[tuple[int, dict[str, str]]]:
