@@ -80,7 +80,7 @@ def write_unit_tables(folder: Path, patients: int) -> None:
         write_table(unit / "measurements.parquet", rows)
         write_table(unit / "calibration.parquet", calibration_rows(scans, hu[: len(scans)]))
         write_table(unit / "vertebrae.parquet", scans.merge(pd.DataFrame({"level": LEVELS, "label": 20}), how="cross"))
-        write_table(unit / "series.parquet", scans.assign(series_key="k", kvp=120.0))
+        write_table(unit / "series.parquet", scans.assign(series_key="k", kvp=120.0, is_chosen=True))
 
 
 def calibration_rows(scans: pd.DataFrame, hu: FloatArray) -> pd.DataFrame:
