@@ -1,4 +1,4 @@
-"""The part of docs/accuracy.md on pedicles and trajectories: what kernel, voxel and width of the pedicle do to them."""
+"""The parts of docs/accuracy.md on pedicles and trajectories: what kernel, voxel and width of the pedicle change."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ WIDTHS_MM = (0.0, 8.0, 10.0, 30.0)
 def pedicle_section(hu: pd.DataFrame, thickest_mm: float) -> list[str]:
     """Lines of the section: differences of scans with slices up to `thickest_mm`, by kernel and pixel, and by width.
 
-    `hu` has the columns of `accuracy_table.write_page` with `difference` and `measuring`.
+    `hu` has the columns of `accuracy_table.write_page` with `difference` and `measuring`; without such scans there is
+    no section.
     """
     thin = hu[hu["region"].isin(REGIONS) & (hu["slice_mm"] <= thickest_mm) & (hu["variant"] == "default")]
+    if thin.empty:
+        return []
     image = thin["kernel"] + " kernel, " + thin["pixel_mm"].map("{:.2f}".format) + " x "
     image += thin["slice_mm"].map("{:.2f} mm".format)
     names = [f"up to {WIDTHS_MM[1]:.0f} mm wide", f"{WIDTHS_MM[1]:.0f} to {WIDTHS_MM[2]:.0f} mm", "wider"]
@@ -40,6 +43,29 @@ def pedicle_section(hu: pd.DataFrame, thickest_mm: float) -> list[str]:
                     f"| {valid['difference'].mean():+.2f} | {limits(valid['difference'])} "
                     f"| {limits(valid['measuring'])} | {limits(valid['noise'])} |"
                 )
+    return lines
+
+
+def axes_section(anatomy: pd.DataFrame) -> list[str]:
+    """Lines of the table of axes by voxel; `anatomy` has the columns of `accuracy_table.write_page`."""
+    lines = [
+        "### Pedicle axes by voxel",
+        "",
+        "In thick slices the tilt up or down is uncertain. In voxels of 3 mm, of which a pedicle has 2 to 4 across, "
+        "the one to the side is so too.",
+        "",
+        "| voxel | pedicles | traced | angle: mean | 95th percentile | across the axis: 95th percentile |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (pixel_mm, slice_mm), rows in anatomy.groupby(["pixel_mm", "slice_mm"]):
+        angles, offsets = (
+            pd.concat([rows[f"pedicle_{side}_{name}"] for side in ("left", "right")])
+            for name in ("angle_deg", "offset_mm")
+        )
+        lines.append(
+            f"| {pixel_mm:.2f} x {pixel_mm:.2f} x {slice_mm:.2f} mm | {len(angles)} | {angles.count()} "
+            f"| {angles.mean():.2f} deg | {angles.quantile(0.95):.2f} deg | {offsets.quantile(0.95):.2f} mm |"
+        )
     return lines
 
 

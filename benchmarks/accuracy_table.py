@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from accuracy_pedicles import limits, pedicle_section
+from accuracy_pedicles import axes_section, limits, pedicle_section
 
 #: Groups of slice thickness.  [mm]
 GROUPS = {"up to 1.5 mm": (0.0, 1.5), "2-3 mm": (1.5, 3.0), "5 mm": (3.0, 9.0)}
@@ -62,6 +62,8 @@ def write_page(hu: pd.DataFrame, anatomy: pd.DataFrame, path: Path) -> None:
         "## Anatomy",
         "",
         *_anatomy_table(anatomy),
+        "",
+        *axes_section(anatomy),
         "",
         "## Fracture grade",
         "",

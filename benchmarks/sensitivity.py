@@ -39,7 +39,7 @@ SWEEPS: tuple[tuple[str, tuple[str, ...], tuple[Any, ...]], ...] = (
     ("central.fraction", ("body_central",), (0.5, 0.7, 0.9)),
     ("pedicle.margin_mm", ("pedicle",), (1.0, 2.0, 2.5, 3.0, 3.5)),
     ("trajectory.diameter_mm", ("trajectory",), (5.5, 6.5, 7.5)),
-    ("trajectory.margin_mm", ("trajectory",), (0.0, 1.0, 2.0, 2.5, 3.0)),
+    ("trajectory.margin_mm", ("trajectory",), (0.0, 1.0, 2.0, 2.75, 3.5)),
 )
 
 

@@ -129,7 +129,7 @@ def test_an_axis_does_not_snap_to_coarse_voxels():
 
 
 def test_a_trajectory_keeps_clear_of_the_surface(vertebra):
-    """Every voxel that is covered wholly has its centre 2.5 mm below the label map's surface, to half a voxel."""
+    """Every voxel that is covered wholly has its centre 2.75 mm below the label map's surface, to half a voxel."""
     settings = RegionsSettings(measured=("trajectory",))
     for region in place_trajectories(Site("L3", vertebra.body, vertebra.whole, settings)):
         if region.name == "trajectory":

@@ -129,11 +129,12 @@ class TrajectorySettings(Section):
     diameter_mm: float = Field(6.5, ge=3, le=10, description="Diameter of the cylinder: that of the screw. [mm]")
     length_mm: float = Field(45.0, ge=20, le=70, description="Length from entry to tip: that of the screw. [mm]")
     margin_mm: float = Field(
-        2.5,
+        2.75,
         ge=0,
         le=6,
         description="Parts of the cylinder nearer than this to the outer surface of the vertebra are left out: a "
-        "cortex of about 1.5 mm, and 1 mm; 0 keeps the whole cylinder, with the cortex that the screw meets. [mm]",
+        "cortex of up to 1.5 mm, and what kernels blur beside it; 0 keeps the whole cylinder, with the cortex that the "
+        "screw meets. [mm]",
     )
 
 

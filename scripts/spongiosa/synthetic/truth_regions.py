@@ -28,7 +28,7 @@ _SLAB_SHARE: Final = 0.70
 _ANTERIOR_SHARE: Final = 2.0 / 3.0
 TRAJECTORY_DIAMETER_MM: Final = 6.5
 TRAJECTORY_LENGTH_MM: Final = 45.0
-TRAJECTORY_MARGIN_MM: Final = 2.5
+TRAJECTORY_MARGIN_MM: Final = 2.75
 """What a trajectory keeps from the outer surface of the vertebra."""
 
 ELLIPSES: Final = ("ellipse_superior", "ellipse_mid", "ellipse_inferior")
