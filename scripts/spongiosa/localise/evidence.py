@@ -17,6 +17,8 @@ PLATE_DEPTH_MM = (14.0, 38.0)
 PIVOT_MM = 26.0
 PLATE_HALF_WIDTH_MM = 10.0
 TILTS_DEG = np.arange(-35.0, 36.0, 5.0)
+#: The middle of bodies and discs: beside the midline, and in front of the canal clear of the vein's entry, mm.
+MIDDLE_HALF_WIDTH_MM, MIDDLE_DEPTH_MM = 8.0, (20.0, 32.0)
 #: Preferred tilt of a plate to the canal's plane and its SD, degrees: a weak preference among equal lines.
 TILT_SD_DEG = 24.0
 #: Pedicles: 10-19 mm beside and up to 11 mm in front of the middle of the canal (feasibility study on real scans).
@@ -52,7 +54,8 @@ class ColumnEvidence:
     its own swing; `rib` the number of rib roots there (0, 0.5 one side, 1 both); `ala` the bone where the sacral alae
     would be (0-1, the lesser side); `process` the bone where transverse processes pass (0-1, the lesser side).  NaN
     where the scan does not show the place.  `reach_mm`, shape (2, n): how far to the right and to the left of the canal
-    ribs or costal processes reach that leave the spine there, 0 where none does.
+    ribs or costal processes reach that leave the spine there, 0 where none does.  `middle_hu`: the median HU in the
+    middle of bodies and discs.
     """
 
     plate: FloatArray
@@ -62,6 +65,7 @@ class ColumnEvidence:
     ala: FloatArray
     process: FloatArray
     reach_mm: FloatArray
+    middle_hu: FloatArray
     pedicle_swing_hu: float
     visible: NDArray[np.bool_]
 
@@ -75,8 +79,28 @@ def gather_evidence(column: StraightColumn, slice_mm: float) -> ColumnEvidence:
     depth = (column.anterior_mm >= PLATE_DEPTH_MM[0]) & (column.anterior_mm <= PLATE_DEPTH_MM[1])
     visible = np.isfinite(column.hu[:, depth][:, :, middle]).mean(axis=(1, 2)) > 0.7
     return ColumnEvidence(
-        plate, tilt, pedicle, rib, ala_profile(column), process_profile(column), reach_mm, swing, visible
+        plate,
+        tilt,
+        pedicle,
+        rib,
+        ala_profile(column),
+        process_profile(column),
+        reach_mm,
+        middle_profile(column),
+        swing,
+        visible,
     )
+
+
+def middle_profile(column: StraightColumn) -> FloatArray:
+    """Median HU in the middle of the bodies at every place; NaN where nothing is seen."""
+    middle = np.abs(column.left_mm) <= MIDDLE_HALF_WIDTH_MM
+    depth = (column.anterior_mm >= MIDDLE_DEPTH_MM[0]) & (column.anterior_mm <= MIDDLE_DEPTH_MM[1])
+    part = column.hu[:, depth][:, :, middle].reshape(len(column.hu), -1)
+    is_seen = np.isfinite(part).any(axis=1)
+    profile = np.full(len(part), np.nan)
+    profile[is_seen] = np.nanmedian(part[is_seen], axis=1)
+    return profile
 
 
 def _valid_mean(values: NDArray[np.float32], axis: int | tuple[int, ...]) -> FloatArray:

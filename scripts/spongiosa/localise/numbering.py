@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import FloatArray
+from spongiosa.localise.appearance import Appearance
 from spongiosa.localise.evidence import PEDICLE_DEPTH_MM, PIVOT_MM, ColumnEvidence
 
 #: Height of the body and thickness of the disc below it on the axis of the bodies, mm, for a person of middle size.
@@ -39,6 +40,8 @@ BODY_AND_DISC_MM: dict[str, tuple[float, float]] = {
 }
 LEVELS = tuple(BODY_AND_DISC_MM)
 BODY_RANGE_MM, DISC_RANGE_MM = (12, 42), (2, 20)
+_HEIGHTS_MM = np.arange(BODY_RANGE_MM[0], BODY_RANGE_MM[1] + 1)
+_THICKNESSES_MM = np.arange(DISC_RANGE_MM[0], DISC_RANGE_MM[1] + 1)
 HEIGHT_SD_MM, DISC_SD_MM = 3.8, 3.4
 #: A fracture or a bony bridge must not cost more than the first; nothing makes a body or a disc grow, which costs up to
 #: the second.
@@ -86,19 +89,24 @@ class Numbering:
     cost_by_shift: dict[int, float]
 
 
-def number_column(evidence: ColumnEvidence) -> Numbering | None:
+def number_column(evidence: ColumnEvidence, appearance: Appearance | None = None) -> Numbering | None:
     """The chain of vertebrae that explains the column at the least cost, or None when nothing fits.
 
     A semi-Markov dynamic programme: superior and inferior endplates are states of their own, with a height for the body
     and a thickness for the disc under each label, so that no chain can take discs for bodies.  All terms are penalties:
     missing plates, strong plates inside a body or disc, pedicles out of phase, sizes unlike the label's at a common
-    scale, ribs below T12, alae above S1.  Every millimetre of the visible column is explained.
+    scale, ribs below T12, alae above S1, and what does not look like the given bodies and discs.  Every millimetre of
+    the visible column is explained.
     """
     visible = np.flatnonzero(evidence.visible)
     if visible.size < 20:
         return None
     first, last = int(visible[0]), int(visible[-1])
     body, disc = body_costs(evidence), disc_costs(evidence)
+    if appearance is not None:
+        starts = np.arange(len(evidence.plate), dtype=np.float64)[:, None]
+        body = body + appearance.against_bodies(starts, starts + _HEIGHTS_MM)
+        disc = disc + appearance.against_discs(starts, starts + _THICKNESSES_MM)
     best: tuple[float, float, list[_Node]] | None = None
     ends: dict[str, float] = {}
     for scale in SCALES:

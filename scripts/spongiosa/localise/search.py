@@ -10,8 +10,9 @@ from spongiosa.anatomy.frame import FloatArray
 from spongiosa.localise import gates
 from spongiosa.localise.canal import CanalTrack, track_canal
 from spongiosa.localise.evidence import ColumnEvidence, gather_evidence
-from spongiosa.localise.numbering import Numbering, number_column
+from spongiosa.localise.numbering import Numbering
 from spongiosa.localise.pose import rotation_about, spine_line, straightening_turn, turned
+from spongiosa.localise.refined_numbering import refined_numbering
 from spongiosa.localise.skull import skull_slices
 from spongiosa.localise.straighten import ColumnCurve, StraightColumn, column_curve, straightened
 from spongiosa.localise.working_grid import about_canal, working_copy
@@ -176,7 +177,7 @@ def _slice_mm(scan: Volume) -> float:
 def _read(column: StraightColumn, slice_mm: float) -> tuple[ColumnEvidence, Numbering | None, gates.Anchors]:
     """Evidence, chain and anchors of a straightened column."""
     evidence = gather_evidence(column, slice_mm)
-    numbering = number_column(evidence)
+    numbering = refined_numbering(evidence)
     anchors = gates.Anchors(False, None) if numbering is None else gates.find_anchors(numbering, evidence)
     return evidence, numbering, anchors
 
