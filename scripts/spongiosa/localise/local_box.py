@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from spongiosa.anatomy.frame import FloatArray
 from spongiosa.volume import Geometry, Volume
@@ -18,14 +18,19 @@ HU_CLIP = (-60.0, 900.0)
 FULL_FALL_HU = (60.0, 400.0)
 #: Half the distance over which a fall is taken: at least this, and this share of the voxels' width along the way.
 FALL_HALF_MM, FALL_SHARE_OF_BLUR = 1.0, 0.35
-#: How far the steepest fall and the peak of the shell are looked for: at least this, mm, and shares of the blur.
-FACE_REACH_MM, RIDGE_REACH_MM = 1.5, 4.0
-FACE_SHARE_OF_BLUR, RIDGE_SHARE_OF_BLUR = 0.5, 0.9
-#: Apparent thickness of the shell with the trabeculae that are driven together under it, and the blur of kernel and
-#: interpolation besides that of the voxels, mm.
-SHELL_MM, OTHER_BLUR_MM = 1.4, 1.75
-#: A ridge that rises above the marrow by this share of its height above the outside is a shell, and no step.
-FULL_RIDGE = 0.2
+#: How far from the matched wall the steepest fall is looked for: at least this, mm, and share of the blur.
+FACE_REACH_MM, FACE_SHARE_OF_BLUR = 1.5, 0.5
+#: Part of a profile that is fitted, inside and outside of the steepest fall, mm; SD of its weights besides the blur's,
+#: and how far inside of the fall they are centred, mm.
+FIT_IN_MM, FIT_OUT_MM, WINDOW_SD_MM, INWARDS_MM = 5.0, 4.0, 1.2, 0.5
+#: Apparent thickness of the shell with the trabeculae that are driven together under it (a choice between the compact
+#: shell, 0.4-0.6 mm, and what a network's masks of a real scan take for bone, 1.4 mm), and the SD of the blur of kernel
+#: and interpolation besides that of the voxels, mm.
+SHELL_MM, OTHER_BLUR_SD_MM = 0.8, 0.85
+#: The blur is looked for at these shares of the expected one, on this many profiles.
+BLUR_FACTORS, MOST_FOR_BLUR = np.array([0.8, 1.0, 1.25, 1.5]), 200
+#: The face lies inside of the steepest fall by up to this many SD of the blur, and outside by up to this, mm; steps.
+FACE_BELOW_SD, FACE_ABOVE_MM, FACE_STEP_MM = 1.7, 0.6, 0.15
 
 
 def blur_mm(geometry: Geometry, axes: FloatArray) -> FloatArray:
@@ -103,25 +108,49 @@ def relative_fall(fall_hu: FloatArray) -> tuple[FloatArray, float]:
 def outer_shift(profile_hu: FloatArray, offsets_mm: FloatArray, blur: float) -> FloatArray:
     """Where the outer face of the bone lies, as an offset in mm, from HU along the way out (last axis).
 
-    A thin shell between marrow and soft tissue is blurred to a ridge of the blur's width w: its peak lies on the shell,
-    its steepest fall about w / 2 outside of it, and the outer face half the shell's thickness t outside, which is the
-    share t / w of the way from the peak to the fall.  Where no ridge rises above the marrow, the edge is a step and its
-    steepest fall is the face.
+    About its steepest fall every profile is fitted by marrow, a thin shell and soft tissue, blurred by a Gaussian (the
+    model of Treece et al., Med Image Anal 2010;14:276-290):
+
+        y(x) = a + b Phi((f - t - x) / s) + c [Phi((f - x) / s) - Phi((f - t - x) / s)]
+
+    with the face f, the levels a, b, c in HU (linear: solved for every f), the thickness t of the shell fixed, and the
+    blur s that explains all profiles together best.  A shell much thinner than the blur shows no more than the product
+    of its thickness and height; half of t is what lies between its middle and its face.  Where no shell stands out
+    (c < b) the profile is a step.
     """
-    slope = -np.gradient(profile_hu, offsets_mm, axis=-1)
+    step_mm = float(offsets_mm[1] - offsets_mm[0])
+    rows = profile_hu.reshape(-1, len(offsets_mm))
+    slope = -np.asarray(np.gradient(rows, step_mm, axis=1))
     near = np.abs(offsets_mm) <= max(FACE_REACH_MM, FACE_SHARE_OF_BLUR * blur)
     fall_at = np.argmax(np.where(near, slope, -np.inf), axis=-1)
-    places = np.arange(len(offsets_mm))
-    step = offsets_mm[1] - offsets_mm[0]
-    reach = round(max(RIDGE_REACH_MM, RIDGE_SHARE_OF_BLUR * blur) / step)
-    behind = (places <= fall_at[..., None]) & (places >= fall_at[..., None] - reach)
-    ridge = np.where(behind, profile_hu, -np.inf)
-    peak_at = np.argmax(ridge, axis=-1)
-    marrow = np.take_along_axis(profile_hu, np.maximum(fall_at - reach, 0)[..., None], axis=-1)
-    height = ridge.max(axis=-1) - marrow[..., 0]
-    outside = profile_hu[..., -1]
-    share = np.clip(height / np.maximum(ridge.max(axis=-1) - outside, 1.0) / FULL_RIDGE, 0.0, 1.0)
-    full = offsets_mm[fall_at]
-    to_face = min(1.0, SHELL_MM / float(np.hypot(blur, OTHER_BLUR_MM)))
-    shift: FloatArray = full + share * (1.0 - to_face) * (offsets_mm[peak_at] - full)
-    return shift
+    about = np.arange(-round(FIT_IN_MM / step_mm), round(FIT_OUT_MM / step_mm) + 1)
+    about_mm = about.astype(np.float64) * step_mm
+    places = np.clip(fall_at[:, None] + about, 0, len(offsets_mm) - 1)
+    fitted = np.take_along_axis(rows, places, axis=1)
+    expected = float(np.hypot(blur / np.sqrt(12.0), OTHER_BLUR_SD_MM))
+    some = fitted[:: max(1, len(fitted) // MOST_FOR_BLUR)]
+    sds = expected * BLUR_FACTORS
+    sd = float(sds[int(np.argmin([_misfits(some, about_mm, sd)[1].min(axis=1).mean() for sd in sds]))])
+    faces, misfits = _misfits(fitted, about_mm, sd)
+    shift: FloatArray = offsets_mm[fall_at] + faces[np.argmin(misfits, axis=1)]
+    return shift.reshape(profile_hu.shape[:-1])
+
+
+def _misfits(rows: FloatArray, offsets_mm: FloatArray, sd_mm: float) -> tuple[FloatArray, FloatArray]:
+    """Places of the face that are tried, mm, and the weighted square of what each leaves of every profile, HU^2."""
+    root = np.exp(-0.25 * ((offsets_mm + INWARDS_MM) / (WINDOW_SD_MM + sd_mm)) ** 2)
+    weighted = rows * root
+    total = (weighted**2).sum(axis=1)
+    faces = np.arange(-FACE_BELOW_SD * sd_mm, FACE_ABOVE_MM, FACE_STEP_MM)
+    misfits = np.empty((len(rows), len(faces)))
+    for place, face in enumerate(faces):
+        inner = special.ndtr((face - SHELL_MM - offsets_mm) / sd_mm)
+        outer = special.ndtr((face - offsets_mm) / sd_mm)
+        basis, triangle = np.linalg.qr(np.stack([np.ones_like(inner), inner, outer - inner], axis=1) * root[:, None])
+        shares = weighted @ basis
+        shell = shares[:, 2] / triangle[2, 2]
+        marrow = (shares[:, 1] - triangle[1, 2] * shell) / triangle[1, 1]
+        step = np.linalg.qr(np.stack([np.ones_like(outer), outer], axis=1) * root[:, None])[0]
+        explained = np.where(shell >= marrow, (shares**2).sum(axis=1), ((weighted @ step) ** 2).sum(axis=1))
+        misfits[:, place] = total - explained
+    return faces, misfits

@@ -24,11 +24,17 @@ WALL_REACH_MM = 6.0
 PRIOR_PER_MM2 = 0.006
 #: Where the posterior wall is expected behind the rough centre (26 mm in front of the canal), and its weight.
 POSTERIOR_WALL_MM, PRIOR_BACK_PER_MM2 = 16.0, 0.003
-#: Weight of a neighbour's ellipse where a vertebra's own is unlike those of its neighbours.
-PRIOR_NEIGHBOUR_PER_MM2 = 0.004
+#: Weight of an ellipse that is expected (that of the neighbours, or of the first look), and the most that it counts
+#: for: what the image shows clearly elsewhere is stronger.
+PRIOR_NEIGHBOUR_PER_MM2, MOST_FOR_NEIGHBOUR = 0.004, 0.12
 #: Behind the pedicles the side wall leans by no more than this (mm sideways per mm back); sharpness of the corner.
 SIDE_SLOPES = (-0.6, 0.1)
 CORNER_EXPONENT = 4.0
+#: Below the pedicles the corner itself is seen: between these shares of the height from the lower plate.  It counts
+#: where HU fall by this share of a clear edge, within these shares of the rounded corner, up to the first share of the
+#: height, and less and less up to the second.
+BELOW_PEDICLES, SEEN_FALL, CORNER_SHARES = (0.12, 0.38), 0.3, (0.75, 1.06)
+UP_TO = (0.40, 0.60)
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,19 @@ def find_walls(box: LocalBox, top_mm: float, bottom_mm: float, near: Ellipse | N
     expected = np.repeat(section[:, None], len(heights), axis=1)
     ends = (PEDICLE_ANGLES_DEG[1], PEDICLE_ANGLES_DEG[1])
     hidden = _hidden_by_pedicles(ends)
-    radius, strength, full_hu = _matched(box, axis, heights, expected, WALL_REACH_MM, hidden)
+    share = (heights - bottom_mm) / (top_mm - bottom_mm)
+    below = _below(share)
+    radius, strength, full_hu = _matched(box, axis, heights, expected, WALL_REACH_MM, _unseen(hidden, below))
     ends = _ends_of_pedicles(strength)
     hidden = _hidden_by_pedicles(ends)
-    expected = ndimage.gaussian_filter(_behind_pedicles(radius, ends), (1.5, 3.0), mode=("wrap", "nearest"))
-    radius, strength, full_hu = _matched(box, axis, heights, expected, WALL_REACH_MM / 2, hidden)
+    corner = _behind_pedicles(radius, strength, ends, share)
+    expected = ndimage.gaussian_filter(corner, (1.5, 3.0), mode=("wrap", "nearest"))
+    radius, strength, full_hu = _matched(box, axis, heights, expected, WALL_REACH_MM / 2, _unseen(hidden, below))
     fall = float(strength[~hidden].mean() * full_hu)
-    radius = _on_outer_face(box, axis, heights, radius, hidden)
+    radius = _on_outer_face(box, axis, heights, radius, _unseen(hidden, below))
     ring = np.concatenate([radius[-1:], radius, radius[:1]])
     radius = ndimage.median_filter(ring, size=(3, 5), mode="nearest")[1:-1]
-    return Walls(axis, heights, _behind_pedicles(radius, ends), fall, ellipse)
+    return Walls(axis, heights, _behind_pedicles(radius, strength, ends, share), fall, ellipse)
 
 
 def _directions() -> FloatArray:
@@ -102,6 +111,18 @@ def _hidden_by_pedicles(ends_deg: tuple[float, float]) -> NDArray[np.bool_]:
     end = np.where(from_back > 0, ends_deg[0], ends_deg[1])
     hidden: NDArray[np.bool_] = (np.abs(from_back) > PEDICLE_ANGLES_DEG[0]) & (np.abs(from_back) < end)
     return hidden
+
+
+def _below(share: FloatArray) -> NDArray[np.bool_]:
+    """The heights, as shares of the body's from its lower plate, at which no pedicle hides the wall."""
+    below: NDArray[np.bool_] = (share > BELOW_PEDICLES[0]) & (share < BELOW_PEDICLES[1])
+    return below
+
+
+def _unseen(hidden: NDArray[np.bool_], below: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The (angles, heights) at which pedicles hide the wall: the hidden angles, but not below the pedicles."""
+    unseen: NDArray[np.bool_] = hidden[:, None] & ~below[None, :]
+    return unseen
 
 
 def _ends_of_pedicles(strength: FloatArray) -> tuple[float, float]:
@@ -144,7 +165,8 @@ def _best_ellipse(middle: NDArray[np.float32], box: LocalBox, near: Ellipse | No
             scores -= PRIOR_BACK_PER_MM2 * (back + depths - POSTERIOR_WALL_MM) ** 2
             if near is not None:
                 own = np.stack([np.full_like(widths, left), np.full_like(widths, back), widths, depths], axis=1)
-                scores -= PRIOR_NEIGHBOUR_PER_MM2 * ((own - near.as_array()) ** 2).sum(axis=1)
+                away = ((own - near.as_array()) ** 2).sum(axis=1)
+                scores -= np.minimum(PRIOR_NEIGHBOUR_PER_MM2 * away, MOST_FOR_NEIGHBOUR)
             first = int(np.argmax(scores))
             if scores[first] > best[0]:
                 found = Ellipse(float(left), float(back), float(widths[first]), float(depths[first]))
@@ -185,7 +207,7 @@ def _matched(
 
     half = fall_half_mm(box.across_mm)
     fall, full_hu = relative_fall(at(radius - half) - at(radius + half))
-    weight = np.where(hidden, 0.15, 1.0)[:, None, None]
+    weight = np.where(hidden, 0.15, 1.0)[:, :, None]
     # The rim near either plate curls; the waist is what the eye follows.
     cost = 1.0 - weight * fall + PRIOR_PER_MM2 * offsets**2
     chosen = semi_global(cost, wraps=True)
@@ -208,15 +230,19 @@ def _on_outer_face(
     )
     profile = ndimage.gaussian_filter(profile, (1.0, 1.0, 0.0), mode=("wrap", "nearest", "nearest"))
     shift = outer_shift(profile, offsets, box.across_mm)
-    shift[hidden] = np.median(shift[~hidden], axis=0)
-    return radius + shift
+    by_height = np.nanmedian(np.where(hidden, np.nan, shift), axis=0)
+    return radius + np.where(hidden, by_height, shift)
 
 
-def _behind_pedicles(radius: FloatArray, ends_deg: tuple[float, float]) -> FloatArray:
-    """The radius with the hidden part between side and back made of what is seen on either side of it.
+def _behind_pedicles(
+    radius: FloatArray, strength: FloatArray, ends_deg: tuple[float, float], share: FloatArray
+) -> FloatArray:
+    """The radius with the hidden part between side and back made of what is seen on either side of it and below it.
 
     The posterior wall is carried on sideways as a plane, the side walls backwards along their own slope; they meet in a
-    rounded corner.  The wall in the midline is the median of its directions at each height, smoothed over the heights.
+    rounded corner.  Below the pedicles the corner is as round as it is seen there; `share` is the share of the body's
+    height at each of the heights.  The wall in the midline is the median of its directions at each height, smoothed
+    over the heights.
     """
     from_back = _from_back_deg()
     turn = np.radians(np.abs(from_back))[:, None]
@@ -237,5 +263,16 @@ def _behind_pedicles(radius: FloatArray, ends_deg: tuple[float, float]) -> Float
         to_side = (x_rear - slope * y_rear) / np.maximum(np.sin(turn[hidden]) - slope * np.cos(turn[hidden]), 0.1)
         to_back = wall / np.cos(turn[hidden])
         corner = (np.maximum(to_side, 1.0) ** -CORNER_EXPONENT + to_back**-CORNER_EXPONENT) ** (-1 / CORNER_EXPONENT)
-        result[hidden] = corner
+        seen = _seen_share(radius[hidden], corner, strength[hidden], _below(share))
+        result[hidden] = corner * (1.0 + np.interp(share, UP_TO, (1.0, 0.0)) * (seen[:, None] - 1.0))
     return result
+
+
+def _seen_share(radius: FloatArray, corner: FloatArray, strength: FloatArray, below: NDArray[np.bool_]) -> FloatArray:
+    """The wall seen below the pedicles as a share of the rounded corner, by angle; 1 where it is not seen."""
+    seen = strength[:, below] >= SEEN_FALL
+    shares = np.where(seen, radius[:, below] / corner[:, below], np.nan)
+    enough = seen.mean(axis=1) >= 0.5
+    usual = np.ones(len(radius))
+    usual[enough] = np.nanmedian(shares[enough], axis=1)
+    return np.clip(ndimage.gaussian_filter1d(usual, 1.0, mode="nearest"), *CORNER_SHARES)
