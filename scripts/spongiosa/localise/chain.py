@@ -8,13 +8,14 @@ import numpy as np
 
 from spongiosa.anatomy.frame import FloatArray
 from spongiosa.anatomy.levels import FIRST_UNNUMBERED, Level
+from spongiosa.localise.column_tilts import TiltedPlate, steady_normals
 from spongiosa.localise.evidence import PIVOT_MM
-from spongiosa.localise.facing_plates import LEAST_SLICE_MM, with_facing_plates
+from spongiosa.localise.facing_plates import LEAST_SLICE_MM, with_facing_plates, with_plate_turned
 from spongiosa.localise.numbering import BODY_AND_DISC_MM, DISC_RANGE_MM, Numbering, Segment
 from spongiosa.localise.plates import PLATE_REACH_MM
 from spongiosa.localise.posterior import Span
 from spongiosa.localise.straighten import ColumnCurve
-from spongiosa.localise.surfaces import BodySurface, find_surface, refined_frame
+from spongiosa.localise.surfaces import BodySurface, endplate_planes, find_surface, refined_frame
 from spongiosa.localise.walls import Ellipse
 from spongiosa.volume import Volume
 
@@ -25,6 +26,8 @@ SECOND_LOOK_MM = 3.0
 UNLIKE_MM = np.array([5.0, 5.0, 5.0, 4.5])
 #: The plate of a vertebra beyond the edge of the scan is put this far beyond its usual place, mm: the edge cuts it.
 BEYOND_EDGE_MM = 12.0
+#: The plates of thick slices are fitted this many times, each time about the tilts of the fit before.
+FITS_OF_THICK_SLICES = 2
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,33 @@ def find_bodies(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known
 
 
 def _with_plates_of_thick_slices(scan: Volume, found: list[FoundVertebra]) -> list[FoundVertebra]:
-    """The vertebrae with the plates at every disc fitted together."""
+    """The vertebrae with the plates at every disc fitted together, from and about tilts that agree along the column."""
+    for _ in range(FITS_OF_THICK_SLICES):
+        found = _fitted_at_discs(scan, _with_steady_tilts(found))
+    return found
+
+
+def _with_steady_tilts(found: list[FoundVertebra]) -> list[FoundVertebra]:
+    """The vertebrae with each plate turned about its middle to the tilt that the whole column makes probable."""
+    places = [
+        (place, is_superior)
+        for place, item in enumerate(found)
+        for is_superior in (True, False)
+        if (item.segment.superior_mm if is_superior else item.segment.inferior_mm) is not None
+    ]
+    planes = [endplate_planes(item.surface)[:2] for item in found]
+    plates = [
+        TiltedPlate(place, found[place].segment.level, is_superior, planes[place][0 if is_superior else 1].normal)
+        for place, is_superior in places
+    ]
+    steady = list(found)
+    for plate, normal in zip(plates, steady_normals(plates), strict=True):
+        item = steady[plate.vertebra]
+        steady[plate.vertebra] = replace(item, surface=with_plate_turned(item.surface, plate.is_superior, normal))
+    return steady
+
+
+def _fitted_at_discs(scan: Volume, found: list[FoundVertebra]) -> list[FoundVertebra]:
     fitted = list(found)
     for place in range(len(found) - 1):
         upper, lower = fitted[place], fitted[place + 1]

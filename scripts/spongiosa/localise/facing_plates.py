@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
 from spongiosa.anatomy.frame import FloatArray, Plane, unit_vector
+from spongiosa.localise.local_box import blur_mm
+from spongiosa.localise.plates import detail_share
 from spongiosa.localise.surfaces import BodySurface, endplate_planes
 from spongiosa.localise.walls import ANGLES
 from spongiosa.volume import Volume
@@ -31,9 +33,10 @@ UNIT_MM = 20.0
 #: Typical residual of the model, HU, and the number of independent voxels that the texture of the bone leaves.
 RESIDUAL_HU, INDEPENDENT = 50.0, 150.0
 #: Plates are dished towards the middle of their body by this much at `UNIT_MM`, mm; SDs about the start of the offset,
-#: of the slopes and of the curvatures.
+#: of the slopes and of the curvatures.  The slopes start from tilts that agree along the column (SD 2 degrees), for
+#: within one slice the data hardly know them.
 DISH_MM = 2.0
-START_SD_MM = np.array([3.0, 3.0, 3.0, 1.5, 1.5, 1.5])
+START_SD_MM = np.array([3.0, 0.7, 0.7, 1.5, 1.5, 1.5])
 #: Mean over the compared section of u^2 + v^2 in units of `UNIT_MM`: the half axes there are about 18 and 13 mm.
 MEAN_SQUARE = 0.3
 #: The thinnest disc, mm, and what a disc thinner by a millimetre costs.
@@ -60,10 +63,27 @@ def with_facing_plates(scan: Volume, upper: BodySurface, lower: BodySurface) -> 
     found = fit_facing_plates(scan, upper, lower)
     if found is None:
         return upper, lower
+    detail = detail_share(float(blur_mm(scan.geometry, found.axes[2:])[0]))
     return (
-        replace(upper, bottom_mm=_heights_over(upper, found, found.above)),
-        replace(lower, top_mm=_heights_over(lower, found, found.below)),
+        replace(
+            upper, bottom_mm=_heights_over(upper, found, found.above, detail * _beyond_quadric(upper, upper.bottom_mm))
+        ),
+        replace(lower, top_mm=_heights_over(lower, found, found.below, detail * _beyond_quadric(lower, lower.top_mm))),
     )
+
+
+def with_plate_turned(surface: BodySurface, is_superior: bool, normal: FloatArray) -> BodySurface:
+    """The surface with one plate turned about its middle, so that its plane has the unit normal `normal` (LPS)."""
+    superior, inferior, _ = endplate_planes(surface)
+    plane = superior if is_superior else inferior
+    old, new = surface.axes @ plane.normal, surface.axes @ normal
+    middle = surface.axes @ (plane.point_mm - surface.centre_mm)
+    change = old[:2] / old[2] - new[:2] / new[2]
+    left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
+    rise = change[0] * (left + surface.axis_mm[0] - middle[0]) + change[1] * (back + surface.axis_mm[1] - middle[1])
+    if is_superior:
+        return replace(surface, top_mm=surface.top_mm + rise)
+    return replace(surface, bottom_mm=surface.bottom_mm + rise)
 
 
 def fit_facing_plates(scan: Volume, upper: BodySurface, lower: BodySurface) -> FacingPlates | None:
@@ -205,8 +225,19 @@ def _is_within(surface: BodySurface, points_mm: FloatArray, share: float) -> NDA
     return within
 
 
-def _heights_over(surface: BodySurface, plates: FacingPlates, plate: FloatArray) -> FloatArray:
-    """A fitted plate over the grid of a surface, in the surface's own frame."""
+def _beyond_quadric(surface: BodySurface, heights_mm: FloatArray) -> FloatArray:
+    """What a plate over the grid of a surface has beyond its quadric, mm; 0 near the wall."""
+    left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
+    inside = _share_of_section(surface, left, back) < USED_SHARE
+    terms = _terms(left, back)
+    quadric = terms @ np.linalg.lstsq(terms[inside], heights_mm[inside], rcond=None)[0]
+    return np.where(inside, heights_mm - quadric, 0.0)
+
+
+def _heights_over(
+    surface: BodySurface, plates: FacingPlates, plate: FloatArray, beyond_quadric_mm: FloatArray
+) -> FloatArray:
+    """A fitted plate, with what it has beyond a quadric, over the grid of a surface, in the surface's own frame."""
     ticks = np.arange(-26.0, 26.1, 2.0)
     u, v = (grid.ravel() for grid in np.meshgrid(ticks, ticks, indexing="ij"))
     points = np.stack([u, v, _terms(u, v) @ plate], axis=-1) @ plates.axes + plates.centre_mm
@@ -214,7 +245,7 @@ def _heights_over(surface: BodySurface, plates: FacingPlates, plate: FloatArray)
     own_terms = _terms(local[:, 0] - surface.axis_mm[0], local[:, 1] - surface.axis_mm[1])
     own = np.linalg.lstsq(own_terms, local[:, 2], rcond=None)[0]
     left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
-    heights: FloatArray = _terms(left, back) @ own
+    heights: FloatArray = _terms(left, back) @ own + beyond_quadric_mm
     outside = _share_of_section(surface, left, back) >= USED_SHARE
     nearest = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
     carried_on: FloatArray = heights[tuple(nearest)]

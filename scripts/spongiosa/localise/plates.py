@@ -52,6 +52,11 @@ def find_plate(
     return smooth, float(strength[inside].mean() * full_hu)
 
 
+def detail_share(along_mm: float) -> float:
+    """How much of what a plate says beyond a quadric is bone and no stairs, 0-1, by the voxels' width along it."""
+    return float(np.clip((COARSE_SLICES_MM - along_mm) / (COARSE_SLICES_MM - FINE_MM), 0.0, 1.0))
+
+
 def _inside(walls: Walls, ticks: FloatArray, upwards: bool) -> NDArray[np.bool_]:
     """The places of the grid within the walls near the plate, a millimetre off them."""
     left, back = np.meshgrid(ticks, ticks, indexing="ij")
@@ -118,7 +123,7 @@ def _steadied(
 ) -> FloatArray:
     """The surface as a quadric with what the slices can show beyond it."""
     smooth = ndimage.gaussian_filter(ndimage.median_filter(found, size=5), 0.7)
-    detail = float(np.clip((COARSE_SLICES_MM - along_mm) / (COARSE_SLICES_MM - FINE_MM), 0.0, 1.0))
+    detail = detail_share(along_mm)
     if detail == 1.0 or int(inside.sum()) < 60:
         return smooth
     left, back = np.meshgrid(ticks / 20.0, ticks / 20.0, indexing="ij")
