@@ -24,6 +24,8 @@ NO_CANAL_SCORE = 0.5
 #: Cost of the chain per vertebra up to which nothing else is tried; over synthetic and real scans the right chain costs
 #: 1.1 to 2.7, and one in a scan that is back to front or upside down 2.6 to 9.4.
 GOOD_COST = 2.2
+#: The same where both anchors are seen and agree: another pose could add none, and no scan the wrong way round has both.
+AGREED_COST = 2.6
 #: No right chain was seen to cost less than this per vertebra: the other way round is not tried where it would have to.
 LEAST_COST = 0.85
 #: Another pose is better when its chain costs this share less; another way round must be better by more.
@@ -57,8 +59,9 @@ class FoundColumn:
 
     @property
     def is_sure(self) -> bool:
-        """Whether an anchor is seen and the chain fits."""
-        return self.anchors.count > 0 and self.cost <= GOOD_COST
+        """Whether an anchor is seen and the chain fits; where both are seen and agree, it may fit a little worse."""
+        agree = self.anchors.has_sacrum and self.anchors.lowest_rib_offset == 0
+        return self.anchors.count > 0 and self.cost <= (AGREED_COST if agree else GOOD_COST)
 
 
 def find_column(scan: Volume) -> FoundColumn:
