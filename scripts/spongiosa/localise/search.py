@@ -24,7 +24,7 @@ NO_CANAL_SCORE = 0.5
 #: Cost of the chain per vertebra up to which nothing else is tried; over synthetic and real scans the right chain costs
 #: 1.1 to 2.7, and one in a scan that is back to front or upside down 2.6 to 9.4.
 GOOD_COST = 2.2
-#: The same where both anchors are seen and agree: another pose could add none, and no scan the wrong way round has both.
+#: The same where both anchors are seen and agree: another pose adds none, and no scan the wrong way round has both.
 AGREED_COST = 2.6
 #: No right chain was seen to cost less than this per vertebra: the other way round is not tried where it would have to.
 LEAST_COST = 0.85
