@@ -9,6 +9,7 @@ import numpy as np
 from spongiosa.anatomy.frame import FloatArray
 from spongiosa.anatomy.levels import FIRST_UNNUMBERED, Level
 from spongiosa.localise.column_tilts import TiltedPlate, steady_normals
+from spongiosa.localise.cut_ends import open_ended
 from spongiosa.localise.evidence import PIVOT_MM
 from spongiosa.localise.facing_plates import LEAST_SLICE_MM, with_facing_plates, with_plate_turned
 from spongiosa.localise.numbering import BODY_AND_DISC_MM, DISC_RANGE_MM, Numbering, Segment
@@ -24,8 +25,6 @@ SECOND_LOOK_MM = 3.0
 #: A section unlike the median of its neighbours' by more than this (left, posterior, half width, half depth) is looked
 #: for again near theirs, mm.
 UNLIKE_MM = np.array([5.0, 5.0, 5.0, 4.5])
-#: The plate of a vertebra beyond the edge of the scan is put this far beyond its usual place, mm: the edge cuts it.
-BEYOND_EDGE_MM = 12.0
 #: The plates of thick slices are fitted this many times, each time about the tilts of the fit before.
 FITS_OF_THICK_SLICES = 2
 
@@ -82,7 +81,7 @@ def find_bodies(scan: Volume, curve: ColumnCurve, numbering: Numbering, is_known
         if _is_whole(segment):
             surface = _second_look(scan, surface, _room_outside(numbering.segments, place))
         elif segment.level != "S1":
-            surface = _open_ended(surface, segment)
+            surface = open_ended(scan, surface, is_superior=segment.superior_mm is None)
         label = int(Level[segment.level]) if is_known else FIRST_UNNUMBERED + len(found)
         is_partial = segment.superior_mm is None or segment.inferior_mm is None
         found.append(FoundVertebra(segment, surface, label, is_partial))
@@ -143,13 +142,6 @@ def _unlike_neighbours(surfaces: dict[int, BodySurface], segments: tuple[Segment
         if (np.abs(own - usual) > UNLIKE_MM).any():
             unlike[place] = Ellipse(*(float(value) for value in usual))
     return unlike
-
-
-def _open_ended(surface: BodySurface, segment: Segment) -> BodySurface:
-    """The surface of a cut vertebra carried on beyond the edge of the scan."""
-    if segment.superior_mm is None:
-        return replace(surface, top_mm=np.full_like(surface.top_mm, surface.heights_mm[-1] + BEYOND_EDGE_MM))
-    return replace(surface, bottom_mm=np.full_like(surface.bottom_mm, surface.heights_mm[0] - BEYOND_EDGE_MM))
 
 
 def _room_outside(segments: tuple[Segment, ...], place: int) -> tuple[float, float]:

@@ -82,14 +82,21 @@ class BodySurface:
         return within
 
 
+def inner_section(surface: BodySurface) -> NDArray[np.bool_]:
+    """The inner 85 % of a surface's mean section on its grid, clear of the rims of the plates."""
+    left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
+    angle = np.mod(np.arctan2(back, left), 2 * np.pi) / (2 * np.pi) * ANGLES
+    wall = np.concatenate([surface.radius_mm.mean(axis=1), surface.radius_mm[:1].mean(axis=1)])
+    inner: NDArray[np.bool_] = np.hypot(left, back) < 0.85 * np.interp(angle, np.arange(ANGLES + 1), wall)
+    return inner
+
+
 def endplate_planes(surface: BodySurface) -> tuple[Plane, Plane, float]:
     """Superior and inferior endplate planes (LPS, normals superior) of a surface by Tukey's biweight over the inner
     85 % of its section, and the larger robust SD of the residuals, mm.
     """
     left, back = np.meshgrid(surface.ticks_mm, surface.ticks_mm, indexing="ij")
-    angle = np.mod(np.arctan2(back, left), 2 * np.pi) / (2 * np.pi) * ANGLES
-    wall = np.concatenate([surface.radius_mm.mean(axis=1), surface.radius_mm[:1].mean(axis=1)])
-    inner = np.hypot(left, back) < 0.85 * np.interp(angle, np.arange(ANGLES + 1), wall)
+    inner = inner_section(surface)
     across = np.column_stack([left[inner], back[inner]])
     planes, spreads = [], []
     offset = np.array(surface.axis_mm)
