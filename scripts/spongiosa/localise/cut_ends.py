@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from spongiosa.anatomy.frame import FloatArray
@@ -54,6 +53,6 @@ def _shows_plate(scan: Volume, surface: BodySurface, is_superior: bool) -> bool:
 def _sampled(scan: Volume, points_mm: FloatArray) -> FloatArray:
     """HU at LPS points (n, 3), trilinear; NaN out of view."""
     indices = scan.geometry.indices_zyx(points_mm)
-    is_seen: NDArray[np.bool_] = ((indices >= -0.5) & (indices <= np.array(scan.voxels.shape) - 0.5)).all(axis=1)
+    is_seen = np.all((indices >= -0.5) & (indices <= np.array(scan.voxels.shape) - 0.5), axis=1)
     hu = ndimage.map_coordinates(scan.voxels, indices.T, order=1, mode="nearest", output=np.float32)
     return np.where(is_seen, hu, np.nan).astype(np.float64)
