@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from spongiosa.localise.local_box import SHELL_MM, outer_shift
+from spongiosa.localise.local_box import SHELL_MM, outer_shift, without_implants
 
 OFFSETS_MM = np.arange(-6.0, 4.01, 0.5)
 SOFT_HU, CORTEX_HU = 40.0, 1100.0
@@ -49,3 +49,23 @@ def test_the_face_lies_inside_of_the_steepest_fall_of_a_blurred_shell():
         fall = OFFSETS_MM[np.argmax(-np.gradient(rows, OFFSETS_MM, axis=1), axis=1)]
         offsets.append(float(np.mean(fall - outer_shift(rows, OFFSETS_MM, voxel_mm))))
     assert 0.0 < offsets[0] < offsets[1]
+
+
+def body(shell_hu: float) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Marrow of 90 HU within a shell of 2 mm and a radius of 18 mm, in muscle of 55 HU."""
+    ticks = [np.arange(-25.0, 26.0), np.arange(-25.0, 26.0), np.arange(-15.0, 16.0)]
+    radius = np.hypot(ticks[0][:, None], ticks[1][None, :])
+    section = np.where(radius < 16.0, 90.0, np.where(radius < 18.0, shell_hu, 55.0))
+    return np.repeat(section[:, :, None], len(ticks[2]), axis=2).astype(np.float32), ticks
+
+
+def test_cement_within_a_body_becomes_marrow():
+    hu, ticks = body(shell_hu=400.0)
+    with_cement = hu.copy()
+    with_cement[22:32, 14:24, 10:20] = 2200.0
+    assert (without_implants(with_cement, ticks) == hu).all()
+
+
+def test_a_dense_shell_is_no_implant():
+    hu, ticks = body(shell_hu=1300.0)
+    assert without_implants(hu, ticks) is hu

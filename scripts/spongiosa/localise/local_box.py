@@ -14,6 +14,12 @@ from spongiosa.volume import Geometry, Volume
 STEP_MM = 1.0
 #: HU are clipped to this, so that neither gas nor metal outweighs the wall.
 HU_CLIP = (-60.0, 900.0)
+#: Cement and screws: lumps that are brighter than the first, more than `2 * EROSION_MM` thick (no shell of bone is) and
+#: of at least so many mm3; they end where HU fall below the second.
+IMPLANT_HU, IMPLANT_END_HU = 1000.0, 600.0
+EROSION_MM, LEAST_IMPLANT_MM3 = 2, 150
+#: The marrow of a box: within this of its axis, and of its middle along it, mm.
+MARROW_RADIUS_MM, MARROW_HALF_HEIGHT_MM = 12.0, 8.0
 #: A fall of HU counts fully at the strength that the clearest edges of the same vertebra have, within these.
 FULL_FALL_HU = (60.0, 400.0)
 #: Half the distance over which a fall is taken: at least this, and this share of the voxels' width along the way.
@@ -67,7 +73,7 @@ class LocalBox:
             return None
         shifted = np.moveaxis(indices - np.clip(lower, 0, None), -1, 0)
         hu = ndimage.map_coordinates(part.voxels.astype(np.float32), shifted, order=1, mode="nearest")
-        smooth = ndimage.gaussian_filter(np.clip(hu, *HU_CLIP), 0.6)
+        smooth = ndimage.gaussian_filter(np.clip(without_implants(hu, ticks), *HU_CLIP), 0.6)
         return cls(smooth, np.array([t[0] for t in ticks]), blur_mm(scan.geometry, axes))
 
     def at(self, left: FloatArray, back: FloatArray, up: FloatArray) -> FloatArray:
@@ -154,3 +160,22 @@ def _misfits(rows: FloatArray, offsets_mm: FloatArray, sd_mm: float) -> tuple[Fl
         explained = np.where(shell >= marrow, (shares**2).sum(axis=1), ((weighted @ step) ** 2).sum(axis=1))
         misfits[:, place] = total - explained
     return faces, misfits
+
+
+def without_implants(hu: NDArray[np.float32], ticks_mm: list[FloatArray]) -> NDArray[np.float32]:
+    """The HU of a box about a body, a sample per mm, with cement and screws replaced by the median of its marrow.
+
+    Their edges are steeper than any wall or plate, and a surface would be drawn about them.
+    """
+    is_bright = hu > IMPLANT_HU
+    if np.count_nonzero(is_bright) < LEAST_IMPLANT_MM3:
+        return hu
+    cores = ndimage.binary_erosion(is_bright, iterations=EROSION_MM)
+    if not cores.any():
+        return hu
+    lumps = ndimage.binary_propagation(cores, mask=hu > IMPLANT_END_HU)
+    lumps = ndimage.binary_dilation(lumps, iterations=EROSION_MM)
+    near_axis = np.hypot(ticks_mm[0][:, None], ticks_mm[1][None, :]) <= MARROW_RADIUS_MM
+    near_middle = np.abs(ticks_mm[2] - ticks_mm[2].mean()) <= MARROW_HALF_HEIGHT_MM
+    marrow = hu[near_axis[:, :, None] & near_middle & ~lumps]
+    return hu if marrow.size == 0 else np.where(lumps, np.float32(np.median(marrow)), hu)
