@@ -32,6 +32,10 @@ COLUMN_STEP_MM = 0.5
 SURFACE_RADIUS_MM = 6.0
 
 
+#: Height (superior coordinate) of an endplate over points (left, posterior) of a frame.  [mm]
+Endplate = Callable[[FloatArray, FloatArray], FloatArray]
+
+
 @dataclass(frozen=True)
 class EndplateSurfaces:
     """Height of the two endplate surfaces over a (posterior, left) grid in the vertebral frame.
@@ -56,6 +60,9 @@ class FittedEndplates(Protocol):
 
     def in_place_of(self, surfaces: EndplateSurfaces, frame: VertebralFrame) -> EndplateSurfaces:
         """The mask's surfaces in `frame`, with the better ones where they are known."""
+
+    def pair(self, frame: VertebralFrame) -> tuple[Endplate, Endplate] | None:
+        """The superior and the inferior endplate in `frame`, their edges unrounded; None unless both are known."""
 
 
 class VertebralBody:

@@ -6,7 +6,7 @@ thinner than a voxel and adds the same HU wherever in the voxels it lies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from scipy.special import ndtr
 
 from spongiosa.regions.body import SURFACE_STEP_MM, EndplateSurfaces, VertebralBody, voxel_extent_mm
 from spongiosa.regions.coverage import Box
-from spongiosa.regions.footprint import inner_footprint
+from spongiosa.regions.endplate_surface import DISH, PLANE, SHAPE, WARP, EndplateSurface, rim_drop_mm
+from spongiosa.regions.footprint import edge_distance_mm, inner_footprint
 from spongiosa.volume import FloatArray, Volume
 
 #: Thickness of the bony endplate.  [mm]
@@ -28,21 +29,24 @@ PLATES_MM = (0.5, 0.7, 1.0, 1.4, 2.0)
 #: Standard deviation of the blur that the scanner's kernel adds to the voxels' own.  [mm]
 KERNEL_SIGMA_MM = 0.5
 
+#: The outer columns of a body are left out: these, and this many voxels, whose HU are half of the fat beside them.
+#: [mm, voxels]
+LEFT_OUT_MM, LEFT_OUT_VOXELS = 1.0, 0.6
+
 #: Voxels so far outside and inside of the label map's surface are fitted.  [mm]
 OUTSIDE_MM, INSIDE_MM = 5.0, 7.0
 
 #: Columns (1 mm2) that a surface is fitted to at least, and voxels at least and at most.
 FEWEST_COLUMNS, FEWEST_VOXELS, MOST_VOXELS = 60, 120, 3000
 
-#: Exponents (left, posterior) of the surface's terms: a plane, a dish, and what deviates from it.
-TERMS = tuple((i, degree - i) for degree in range(5) for i in range(degree, -1, -1))
+#: Depth of the dish of an inferior and of a superior endplate, and its standard deviation (half of what the label map
+#: shows beyond: a plate that sank is no usual one): for what thick slices leave open.  Ours, starting values; inferior
+#: plates are the deeper ones: Palepu et al., Int J Spine Surg 2019; 13: 361.  [mm]
+DISH_MM, DISH_SIGMA_MM = (2.5, 2.0), 1.5
 
-#: How much an endplate rises from the middle of the footprint to its edge along either axis, mean and standard
-#: deviation: for what thick slices leave open.  [mm]
-DISH_MM, DISH_SIGMA_MM = 1.0, 1.5
-
-#: How far terms of the third and fourth order may reach (standard deviation at the edge of the footprint).  [mm]
-HIGHER_TERMS_MM = 3.0
+#: How far rims lie from a plane, and how far the dish's further terms may reach on thin slices (standard deviations).
+#: [mm]
+WARP_SIGMA_MM, SHAPE_SIGMA_MM = 0.5, 3.0
 
 #: How uncertain the label map's surface is: by its voxels (in voxels along the axis), and beyond that.
 LABEL_SIGMA_VOXELS, LABEL_SIGMA_MM = 0.35, 0.6
@@ -68,29 +72,6 @@ ITERATIONS = 8
 SMALLEST_STEP_MM = 0.02
 
 
-@dataclass(frozen=True)
-class EndplateSurface:
-    """Height of an endplate over (left, posterior), a polynomial in coordinates scaled to the footprint, frame mm."""
-
-    coefficients_mm: FloatArray
-    centre_mm: tuple[float, float]
-    half_size_mm: tuple[float, float]
-
-    def height_mm(self, left_mm: FloatArray, posterior_mm: FloatArray) -> FloatArray:
-        """Superior coordinate of the surface over points of the frame, any shape.  [mm]"""
-        return np.asarray(self.terms(left_mm, posterior_mm) @ self.coefficients_mm)
-
-    def terms(self, left_mm: FloatArray, posterior_mm: FloatArray) -> FloatArray:
-        """The surface's terms over points of the frame, shape (..., len(TERMS))."""
-        a = (left_mm - self.centre_mm[0]) / self.half_size_mm[0]
-        b = (posterior_mm - self.centre_mm[1]) / self.half_size_mm[1]
-        powers_a, powers_b = [np.ones_like(a)], [np.ones_like(b)]
-        for _ in range(max(max(term) for term in TERMS)):
-            powers_a.append(powers_a[-1] * a)
-            powers_b.append(powers_b[-1] * b)
-        return np.stack([powers_a[i] * powers_b[j] for i, j in TERMS], axis=-1)
-
-
 def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superior: bool) -> EndplateSurface | None:
     """The outer surface of one endplate from the image; None when no plate is seen where the label map has one.
 
@@ -99,11 +80,12 @@ def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superio
         disc + (spongy - disc) H(d - t) + plate (H(d) - H(d - t)) + slope max(d - t, 0),
 
     H the unit step blurred by the voxel's extent along the surface's normal (a box) and the kernel (a Gaussian), t the
-    plate's thickness.  The surface is a polynomial of fourth order, the label map's its starting point; Gauss-Newton
-    with Tukey's biweight, so that spurs, nodes and sclerosis pull little.
+    plate's thickness.  The surface is a dish in a plane rim (`EndplateSurface`), the label map's its starting point;
+    Gauss-Newton with Tukey's biweight, so that spurs, nodes and sclerosis pull little.
     """
     surfaces = body.surfaces
-    footprint = inner_footprint(surfaces)
+    in_plane_mm = sorted(body.grid.spacing_mm)[1]
+    footprint = inner_footprint(surfaces, max(LEFT_OUT_MM, LEFT_OUT_VOXELS * in_plane_mm))
     if int(footprint.sum()) < FEWEST_COLUMNS:
         return None
     start, prior_sigma = _start(body, surfaces, footprint, is_superior)
@@ -124,35 +106,36 @@ def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superio
 def _start(
     body: VertebralBody, surfaces: EndplateSurfaces, footprint: NDArray[np.bool_], is_superior: bool
 ) -> tuple[EndplateSurface, FloatArray]:
-    """The label map's surface as a polynomial of second order, and how far each term may be from it."""
+    """The label map's surface as a plane rim with a dish, and how far each term may be from it."""
     rows, columns = np.nonzero(footprint)
     left, posterior = surfaces.left_mm[columns], surfaces.posterior_mm[rows]
-    centre = float(left.max() + left.min()) / 2, float(posterior.max() + posterior.min()) / 2
-    half = float(np.ptp(left)) / 2 + 0.5, float(np.ptp(posterior)) / 2 + 0.5
+    empty = EndplateSurface.flat(left, posterior)
+    outward = 1.0 if is_superior else -1.0
     height = (surfaces.superior_mm if is_superior else surfaces.inferior_mm)[rows, columns]
-    order = np.array([i + j for i, j in TERMS])
-    empty = EndplateSurface(np.zeros(len(TERMS)), centre, half)
-    terms = empty.terms(left, posterior)[:, order <= 2]
-    coefficients = np.zeros(len(TERMS))
-    coefficients[order <= 2] = np.linalg.lstsq(terms, height, rcond=None)[0]
-    low = LABEL_SIGMA_MM + LABEL_SIGMA_VOXELS * voxel_extent_mm(body.grid, body.frame.superior)
-    sigma = np.where(
-        order <= 2, low, HIGHER_TERMS_MM * min(1.0, CLEAR_SLICE_MM / voxel_extent_mm(body.grid, body.frame.superior))
-    )
-    curved = np.flatnonzero(order == 2)
-    dish = np.array([1.0 if 1 not in TERMS[term] else 0.0 for term in curved]) * (1.0 if is_superior else -1.0)
-    precision = 1.0 / low**2 + 1.0 / DISH_SIGMA_MM**2
-    coefficients[curved] = (coefficients[curved] / low**2 + DISH_MM * dish / DISH_SIGMA_MM**2) / precision
-    sigma[curved] = precision**-0.5
-    return EndplateSurface(coefficients, centre, half), sigma
+    height = height + outward * rim_drop_mm(edge_distance_mm(surfaces)[rows, columns])
+    known = [*PLANE, DISH, *WARP]
+    coefficients = empty.coefficients_mm.copy()
+    coefficients[known] = np.linalg.lstsq(empty.terms(left, posterior)[:, known], height, rcond=None)[0]
+    extent = voxel_extent_mm(body.grid, body.frame.superior)
+    of_label = LABEL_SIGMA_MM + LABEL_SIGMA_VOXELS * extent
+    sigma = np.full(len(coefficients), of_label)
+    sigma[SHAPE] = SHAPE_SIGMA_MM * min(1.0, CLEAR_SLICE_MM / extent)
+    usual_dish = -outward * DISH_MM[is_superior]
+    usual = [(DISH, usual_dish, max(DISH_SIGMA_MM, abs(coefficients[DISH] - usual_dish) / 2))]
+    for term, mean, deviation in [*usual, *((term, 0.0, WARP_SIGMA_MM) for term in WARP)]:
+        precision = 1.0 / of_label**2 + 1.0 / deviation**2
+        coefficients[term] = (coefficients[term] / of_label**2 + mean / deviation**2) / precision
+        sigma[term] = precision**-0.5
+    return replace(empty, coefficients_mm=coefficients), sigma
 
 
 @dataclass(frozen=True)
 class _Voxels:
-    """Voxels about an endplate: frame coordinates, shape (n, 3), and HU, shape (n,)."""
+    """Voxels about an endplate: frame coordinates, shape (n, 3), HU and drop of the rounded rim there, shape (n,)."""
 
     local_mm: FloatArray
     hu: FloatArray
+    drop_mm: FloatArray
 
 
 def _voxels_about(
@@ -198,7 +181,10 @@ def _voxels_about(
         return None
     # Some of them, chosen by place: the order in which a scan is stored may not decide.
     kept = kept[_scattered(local[kept]) < MOST_VOXELS / kept.size]
-    return _Voxels(local[kept], np.asarray(volume.voxels[window], dtype=np.float64).reshape(-1)[kept])
+    places = (local[kept, 1::-1] - np.array([surfaces.posterior_mm[0], surfaces.left_mm[0]])).T / SURFACE_STEP_MM
+    inwards = ndimage.map_coordinates(edge_distance_mm(surfaces), places, order=1, mode="nearest")
+    hu = np.asarray(volume.voxels[window], dtype=np.float64).reshape(-1)[kept]
+    return _Voxels(local[kept], hu, rim_drop_mm(inwards))
 
 
 def _scattered(points_mm: FloatArray) -> FloatArray:
@@ -231,24 +217,23 @@ class _Fit:
         local = self.voxels.local_mm
         self.terms = start.terms(local[:, 0], local[:, 1])
         self.start, self.prior_sigma = start.coefficients_mm, prior_sigma
-        order = np.array([i + j for i, j in TERMS])
         self.weights = np.full(len(local), self.independent_share / NOISE_HU**2)
-        coefficients = self._scanned(start.coefficients_mm.copy(), order)
+        coefficients = self._scanned(start.coefficients_mm.copy())
         _, linear = self._residual(coefficients)
         self.plate_hu, self.contrast_hu = float(linear[2]), float(linear[2]) * self.highest + abs(float(linear[1]))
-        coefficients = self._polished(coefficients, np.flatnonzero(order <= 2))
+        coefficients = self._polished(coefficients, [*PLANE, DISH, *WARP])
         if self.independent_share == 1.0:
             coefficients = self._with_own_thickness(coefficients)
-        coefficients = self._polished(coefficients, np.flatnonzero(order <= 4))
+        coefficients = self._polished(coefficients, list(range(len(coefficients))))
         if not self._stands_out(coefficients):
             return None
-        return EndplateSurface(coefficients, start.centre_mm, start.half_size_mm)
+        return replace(start, coefficients_mm=coefficients)
 
-    def _scanned(self, coefficients: FloatArray, order: NDArray[np.int_]) -> FloatArray:
+    def _scanned(self, coefficients: FloatArray) -> FloatArray:
         """The best height and tilts on a grid, one after the other: a plate is not missed by a descent that starts
         beside it."""
         for reach in (1.0, 0.5):
-            for term in np.flatnonzero(order <= 1):
+            for term in PLANE:
                 offsets = np.linspace(-1.5, 1.5, 13) * reach * self.prior_sigma[term]
                 costs = []
                 for offset in offsets:
@@ -258,7 +243,7 @@ class _Fit:
                 coefficients[term] += offsets[int(np.argmin(costs))]
         return coefficients
 
-    def _polished(self, coefficients: FloatArray, free: NDArray[np.int_]) -> FloatArray:
+    def _polished(self, coefficients: FloatArray, free: list[int]) -> FloatArray:
         """Levenberg-Marquardt over the free terms."""
         damping = 1e-2
         for _ in range(ITERATIONS):
@@ -310,8 +295,9 @@ class _Fit:
         return np.asarray((self._design(depth + 0.05) - self._design(depth - 0.05)) @ linear / 0.1)
 
     def _depth(self, coefficients: FloatArray) -> FloatArray:
-        """Depth of the voxels below the surface.  [mm]"""
-        return np.asarray(self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2]))
+        """Depth of the voxels below the surface with its rounded rim.  [mm]"""
+        flat = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        return np.asarray(flat - self.voxels.drop_mm)
 
     def _cost(self, coefficients: FloatArray) -> float:
         residual, _ = self._residual(coefficients)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spongiosa.regions.body import SURFACE_STEP_MM, EndplateSurfaces
+from spongiosa.volume import FloatArray
 
 #: The rim of the body, where the plate ends and spurs begin, is left out.  [mm]
 RIM_MM = 2.0
@@ -25,7 +26,12 @@ def footprint(surfaces: EndplateSurfaces) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(largest))
 
 
-def inner_footprint(surfaces: EndplateSurfaces) -> NDArray[np.bool_]:
-    """The columns of a body without its rim and without spurs, shape (posterior, left)."""
+def inner_footprint(surfaces: EndplateSurfaces, rim_mm: float = RIM_MM) -> NDArray[np.bool_]:
+    """The columns of a body without the outer `rim_mm` and without spurs, shape (posterior, left)."""
+    return np.asarray(edge_distance_mm(surfaces) + SURFACE_STEP_MM / 2 > rim_mm)
+
+
+def edge_distance_mm(surfaces: EndplateSurfaces) -> FloatArray:
+    """Distance of a body's columns to the edge of its footprint, shape (posterior, left); negative beside it.  [mm]"""
     padded = np.pad(footprint(surfaces), 1)
-    return np.asarray(ndimage.distance_transform_edt(padded)[1:-1, 1:-1] * SURFACE_STEP_MM > RIM_MM)
+    return np.asarray((ndimage.distance_transform_edt(padded)[1:-1, 1:-1] - 0.5) * SURFACE_STEP_MM)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.regions.body import EndplateSurfaces, VertebralBody
+from spongiosa.regions.rims import rim_points_mm
 
 #: Half the width of the mid-sagittal strip in which the middle height is measured, and of that in which the rims are
 #: sought: the posterior wall is indented in the midline, where the rim is missing.  [mm]
@@ -53,16 +54,32 @@ def measure_heights(body: VertebralBody) -> BodyHeights | None:
     if not (in_middle.any() and in_front.any() and behind.any()):
         return None
     middle = float(np.mean((surfaces.superior_mm - surfaces.inferior_mm)[in_middle]))
-    return BodyHeights(_rim_height(surfaces, in_front, -1.0), middle, _rim_height(surfaces, behind, 1.0), end - start)
+    depth = end - start
+    anterior, posterior = (
+        _rim_height(body, where, towards, RIM_SHARE * depth) for where, towards in ((in_front, -1.0), (behind, 1.0))
+    )
+    return BodyHeights(anterior, middle, posterior, depth)
 
 
-def _rim_height(surfaces: EndplateSurfaces, where: NDArray[np.bool_], towards: float) -> float:
+def _rim_height(body: VertebralBody, where: NDArray[np.bool_], towards: float, reach_mm: float) -> float:
     """Distance between the rims of both endplates at one end of the body (`towards` -1 anterior, +1 posterior).
 
-    The median over sagittal lines: of a single line, the furthest point is a voxel's corner.
+    From the image where it shows both endplates, otherwise from the label map.  The median over sagittal lines: of a
+    single line, the furthest point of a label map is a voxel's corner.
     """
-    edge = EDGE_WEIGHT * towards * surfaces.posterior_mm[:, None]
     lines = np.flatnonzero(where.any(axis=0))
+    endplates = None if body.endplates is None else body.endplates.pair(body.frame)
+    if endplates is not None:
+        left = body.surfaces.left_mm[lines]
+        top, bottom = rim_points_mm(body, endplates, left, towards, (reach_mm, EDGE_WEIGHT))
+        return float(np.median(top - bottom))
+    return _rim_height_of_mask(body.surfaces, where, lines, towards)
+
+
+def _rim_height_of_mask(
+    surfaces: EndplateSurfaces, where: NDArray[np.bool_], lines: NDArray[np.intp], towards: float
+) -> float:
+    edge = EDGE_WEIGHT * towards * surfaces.posterior_mm[:, None]
     superior, inferior = (np.where(where, each, np.nan) for each in (surfaces.superior_mm, surfaces.inferior_mm))
     top = np.nanargmax(superior[:, lines] + edge, axis=0)
     bottom = np.nanargmax(edge - inferior[:, lines], axis=0)

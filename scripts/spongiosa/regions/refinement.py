@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spongiosa.anatomy.frame import Plane, VertebralFrame, unit_vector
-from spongiosa.regions.body import EndplateSurfaces, VertebralBody
-from spongiosa.regions.endplate_fit import EndplateSurface, fit_endplate
+from spongiosa.regions.body import Endplate, EndplateSurfaces, VertebralBody
+from spongiosa.regions.endplate_fit import fit_endplate
+from spongiosa.regions.endplate_surface import EndplateSurface
 from spongiosa.regions.footprint import footprint, inner_footprint
 from spongiosa.volume import FloatArray, Volume
 
@@ -35,6 +36,17 @@ class ImageEndplates:
                 better[inner] = self.height_mm(fitted, frame, left[inner], posterior[inner], of_mask[inner])
                 heights[name] = better
         return replace(surfaces, **heights)
+
+    def pair(self, frame: VertebralFrame) -> tuple[Endplate, Endplate] | None:
+        """The superior and the inferior endplate in `frame`, their edges unrounded; None unless both are known."""
+        if self.superior is None or self.inferior is None:
+            return None
+        superior = self._over(self.superior, frame, frame.superior_endplate)
+        return superior, self._over(self.inferior, frame, frame.inferior_endplate)
+
+    def _over(self, fitted: EndplateSurface, frame: VertebralFrame, plane: Plane) -> Endplate:
+        on_axis = float((plane.point_mm - frame.centre_mm) @ plane.normal / (frame.superior @ plane.normal))
+        return lambda left, posterior: self.height_mm(fitted, frame, left, posterior, np.full(left.shape, on_axis))
 
     def height_mm(
         self, fitted: EndplateSurface, frame: VertebralFrame, left: FloatArray, posterior: FloatArray, near: FloatArray
