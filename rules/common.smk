@@ -132,7 +132,7 @@ def memory_for(rule):
 
     def memory(wildcards, input, attempt):
         size = largest_scan(wildcards.unit, input) if rule != "index_series" else None
-        return memory_mb(rule, size, PLAN.has_labels(wildcards.unit), attempt)
+        return memory_mb(rule, size, PLAN.has_labels(wildcards.unit), attempt, CONFIGURATION.localise.method)
 
     return memory
 

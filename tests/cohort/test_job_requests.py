@@ -27,12 +27,34 @@ MEASURED = [
 ]
 
 
+#: The same for TotalSegmentator: what a narrow network took on a scan of this size, and what the full width adds.
+BY_NETWORKS = [(0.1, 2500 + 1765), (8.4, 3308 + 1765), (65.5, 5464 + 1765)]
+
+
 @pytest.mark.parametrize(("stage", "megavoxels", "has_labels", "measured_mb"), MEASURED)
 def test_a_request_holds_what_was_measured_with_snakemake_and_a_margin(stage, megavoxels, has_labels, measured_mb):
     """500 MB for Snakemake's own processes, 30 % for scans unlike the measured ones."""
     asked = memory_mb(stage, megavoxels, has_labels, attempt=1)
     assert asked >= max(LEAST_MB, 500 + 1.3 * measured_mb)
     assert asked <= max(LEAST_MB, 1000 + 2 * measured_mb), "nor much more, as memory is what keeps jobs waiting"
+
+
+@pytest.mark.parametrize(("megavoxels", "measured_mb"), BY_NETWORKS)
+def test_the_networks_of_totalsegmentator_are_asked_for_with_a_margin_and_by_them_alone(megavoxels, measured_mb):
+    asked = memory_mb("localise_vertebrae", megavoxels, False, 1, method="totalsegmentator")
+    assert 500 + 1.3 * measured_mb <= asked <= 1000 + 2 * measured_mb
+    for stage in COLUMNS_OF_STAGE.keys() - {"localise_vertebrae"}:
+        others = [memory_mb(stage, megavoxels, False, 1, method=name) for name in ("embedded", "totalsegmentator")]
+        assert others[0] == others[1], stage
+
+
+def test_a_unit_with_and_without_labels_is_given_what_the_hungrier_way_takes():
+    """At 200 million voxels an import takes more than the embedded localiser, and less than the networks."""
+    imported = memory_mb("localise_vertebrae", 200.0, True, 1, method="labels")
+    assert memory_mb("localise_vertebrae", 200.0, False, 1) < imported
+    assert memory_mb("localise_vertebrae", 200.0, True, 1, method="embedded") == imported
+    networks = memory_mb("localise_vertebrae", 200.0, False, 1, method="totalsegmentator")
+    assert memory_mb("localise_vertebrae", 200.0, True, 1, method="totalsegmentator") == networks > imported
 
 
 def test_every_stage_has_a_model():

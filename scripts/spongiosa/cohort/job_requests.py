@@ -19,8 +19,9 @@ MEMORY_MODEL = {
     "draw_review": (330.0, 3.0),
 }
 
-#: The same for a localisation that imports label maps.
-WITH_LABELS = (280.0, 43.0)
+#: The same for a localisation by another method than the embedded one.  Most of what TotalSegmentator takes is a patch
+#: in its networks, whatever the scan; measured without its weights by benchmarks/totalsegmentator_memory.py, on a CPU.
+OF_METHOD = {"labels": (280.0, 43.0), "totalsegmentator": (4600.0, 42.0)}
 
 #: Snakemake's own processes in a job. [MB]
 SNAKEMAKE_MB = 500.0
@@ -52,10 +53,17 @@ SECONDS_MEASURED_AT_MEGAVOXELS = 65.5
 LEAST_MINUTES = 20
 
 
-def memory_mb(stage: str, megavoxels: float | None, has_labels: bool, attempt: int) -> int:
-    """Memory to ask for, in steps of 100 MB."""
-    base, per_megavoxel = WITH_LABELS if stage == "localise_vertebrae" and has_labels else MEMORY_MODEL[stage]
-    of_stage = base + per_megavoxel * (ASSUMED_MEGAVOXELS if megavoxels is None else megavoxels)
+def memory_mb(stage: str, megavoxels: float | None, has_labels: bool, attempt: int, method: str = "embedded") -> int:
+    """Memory to ask for, in steps of 100 MB.
+
+    `method` is that of the localisation (`localise.method`); scans that come with labels are imported whatever it is.
+    """
+    models = [MEMORY_MODEL[stage]]
+    if stage == "localise_vertebrae":
+        methods = [method, "labels"] if has_labels else [method]
+        models = [OF_METHOD.get(name, MEMORY_MODEL[stage]) for name in methods]
+    size = ASSUMED_MEGAVOXELS if megavoxels is None else megavoxels
+    of_stage = max(base + per_megavoxel * size for base, per_megavoxel in models)
     asked = max(LEAST_MB, MARGIN * of_stage + SNAKEMAKE_MB)
     return 100 * math.ceil(asked * (1 if attempt == 1 else AT_NEXT_TRY) / 100)
 
