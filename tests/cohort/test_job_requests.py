@@ -28,7 +28,7 @@ MEASURED = [
 
 
 #: The same for TotalSegmentator: what a narrow network took on a scan of this size, and what the full width adds.
-BY_NETWORKS = [(0.1, 2500 + 1765), (8.4, 3308 + 1765), (65.5, 5464 + 1765)]
+BY_NETWORKS = [(0.1, 2500 + 1765), (8.4, 3308 + 1765), (65.5, 7951 + 1765)]
 
 
 @pytest.mark.parametrize(("stage", "megavoxels", "has_labels", "measured_mb"), MEASURED)
