@@ -106,7 +106,7 @@ def compared(spine: LocalisedSpine, scan: RenderedScan, patient: Case) -> list[d
             continue
         below = np.bincount(truth[mask], minlength=256)
         true = int(below[1:].argmax()) + 1
-        is_real = below[true] >= REAL_SHARE * mask.sum()
+        is_real = bool(below[true] >= REAL_SHARE * mask.sum())
         row: dict[str, Any] = {
             "level": vertebra.level,
             "true_level": level_name(true) if is_real else None,
