@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spongiosa.localise.gates import find_anchors, is_thorax_to_the_end
+from spongiosa.localise.gates import find_anchors, is_thorax_to_the_end, lacks_vertebra
 from spongiosa.localise.numbering import Numbering, Segment
 
 
@@ -71,3 +71,17 @@ def column_with_ribs(left_reach_mm: dict[str, float]) -> tuple[Numbering, Simple
 def test_a_short_rib_is_told_from_a_costal_process(reach_l1_mm, reach_l2_mm, is_short_rib):
     numbering, evidence = column_with_ribs({"T12": 78.0, "L1": reach_l1_mm, "L2": reach_l2_mm, "L3": 44.0})
     assert find_anchors(numbering, evidence).has_short_rib is is_short_rib
+
+
+@pytest.mark.parametrize(
+    ("heights_mm", "gaps_mm", "is_missing"),
+    [
+        ([None, 25.0, 26.0, 26.0, None], [8.0, 9.0, 10.0, 12.0], False),
+        ([None, 25.0, 26.0, 26.0, None], [8.0, 41.0, 10.0, 12.0], True),
+        ([25.0, 26.0, 14.0, 26.0], [8.0, 9.0, 23.0], False),
+        ([25.0, 26.0, 14.0, 26.0], [8.0, 9.0, 36.0], True),
+    ],
+    ids=["all there", "one missing", "a crushed body leaves room", "one missing below a crushed body"],
+)
+def test_a_missing_vertebra_is_told_from_the_room_of_a_crushed_one(heights_mm, gaps_mm, is_missing):
+    assert lacks_vertebra(heights_mm, gaps_mm) is is_missing

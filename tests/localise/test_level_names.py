@@ -107,3 +107,10 @@ def test_the_alae_begin_where_ten_millimetres_of_bone_are_seen(start, onset):
     found = ala_onset_mm(SimpleNamespace(ala=ala), 100.0)
     # Half of the ten millimetres suffice, so that the window begins up to 5 mm before the bone.
     assert found == onset if onset is None else found == pytest.approx(onset - 5.0, abs=0.01)
+
+
+def test_a_chain_that_fits_badly_is_doubted():
+    bad = Numbering(LUMBAR.segments, 3.6 * len(LUMBAR.segments), 1.0, LUMBAR.cost_by_shift)
+    result = named(bad, column(), Anchors(True, 0), margin=10.0)
+    assert "numbering_ambiguous" in result.flags
+    assert result.confidence <= 0.6

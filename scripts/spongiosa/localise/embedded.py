@@ -29,8 +29,6 @@ SHORTEST_COLUMN_MM = 55.0
 LEAST_CONFIDENCE = 0.3
 #: The confidence of a vertebra whose level nobody knows is never high.
 UNNUMBERED_CONFIDENCE = 0.5
-#: No disc is wider than this in its middle: a vertebra is missing between its plates.
-WIDEST_DISC_MM = 20.0
 #: Plates of neighbours that are nearer than this: one of them may lie on the other vertebra.
 THINNEST_DISC_MM = 1.0
 #: Falls of HU at the wall and at the fainter plate below which a surface is hardly seen, and what its confidence keeps.
@@ -66,9 +64,10 @@ def localise_embedded(scan: Volume) -> LocalisedSpine:
     found = find_bodies(column.scan, column.curve, chain.numbering, chain.is_known)
     _check_lumbar(found, chain.is_known, evidence)
     values |= _check_size(found)
-    widest_mm = widest_gap_mm(found)
-    values["widest_gap_mm"] = round(widest_mm, 1)
-    if widest_mm > WIDEST_DISC_MM:
+    gaps = gaps_mm(found)
+    values["widest_gap_mm"] = round(max(gaps, default=0.0), 1)
+    heights = [None if item.is_partial else item.bottom_mm - item.top_mm for item in found]
+    if gates.lacks_vertebra(heights, gaps):
         flags = ("level_unknown", "gap_in_column")
         found = [replace(item, label=FIRST_UNNUMBERED + place) for place, item in enumerate(found)]
         chain = replace(chain, is_known=False, flags=flags)
@@ -162,22 +161,21 @@ def _assembled(
     return LocalisedSpine(vertebrae, bodies, description)
 
 
-def widest_gap_mm(found: list[FoundVertebra]) -> float:
-    """Largest distance between the facing plates of neighbours, mm; 0 for a lone vertebra."""
+def gaps_mm(found: list[FoundVertebra]) -> list[float]:
+    """Distances between the facing plates of neighbours, mm, from cranial to caudal."""
     planes = [endplate_planes(item.surface) for item in found]
-    gaps = [
+    return [
         float((upper[1].point_mm - lower[0].point_mm) @ upper[1].normal) for upper, lower in itertools.pairwise(planes)
     ]
-    return max(gaps, default=0.0)
 
 
 def flagged_by_neighbours(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
-    """Flag vertebrae much higher than both neighbours, with plates that gape, or without a disc between them and a
-    neighbour: a plate may lie on a neighbour.
+    """Flag vertebrae much higher than both neighbours, with plates that gape, or with no disc or more than one between
+    them and a neighbour: a plate may lie elsewhere.
 
     A fracture lowers a vertebra; nothing but a mistaken plate raises it by a quarter.
     """
-    touching = _without_disc(vertebrae)
+    doubted = _beside_odd_disc(vertebrae)
     flagged = []
     for place, vertebra in enumerate(vertebrae):
         near = [other.frame for other in vertebrae[max(place - 1, 0) : place + 2] if other is not vertebra]
@@ -186,24 +184,27 @@ def flagged_by_neighbours(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ..
         if frame is not None and heights and not vertebra.is_truncated:
             planes = float(np.clip(frame.superior_endplate.normal @ frame.inferior_endplate.normal, -1.0, 1.0))
             gapes = bool(np.degrees(np.arccos(planes)) > GAPING_DEG)
-            if gapes or frame.height_mm > RAISED * max(heights) or vertebra.label in touching:
+            if gapes or frame.height_mm > RAISED * max(heights) or vertebra.label in doubted:
                 flags = (*vertebra.flags, "unlike_its_neighbours")
                 vertebra = replace(vertebra, flags=flags, confidence=round(0.7 * vertebra.confidence, 4))
         flagged.append(vertebra)
     return tuple(flagged)
 
 
-def _without_disc(vertebrae: tuple[Vertebra, ...]) -> set[int]:
-    """Labels of neighbours whose facing plates are nearer than any disc is thin, measured midway between the bodies."""
-    touching: set[int] = set()
+def _beside_odd_disc(vertebrae: tuple[Vertebra, ...]) -> set[int]:
+    """Labels of neighbours whose facing plates are nearer than any disc is thin or further apart than any is thick,
+    measured midway between the bodies.
+    """
+    doubted: set[int] = set()
     for upper, lower in itertools.pairwise(vertebrae):
         if upper.frame is None or lower.frame is None:
             continue
         above, below = upper.frame.inferior_endplate, lower.frame.superior_endplate
         middle = (above.point_mm + below.point_mm) / 2
-        if below.signed_distance_mm(middle) - above.signed_distance_mm(middle) < THINNEST_DISC_MM:
-            touching |= {upper.label, lower.label}
-    return touching
+        thickness = below.signed_distance_mm(middle) - above.signed_distance_mm(middle)
+        if not THINNEST_DISC_MM <= thickness <= gates.WIDEST_DISC_MM:
+            doubted |= {upper.label, lower.label}
+    return doubted
 
 
 def _is_cut(box: LabelBox, labels: Volume) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,8 @@ JOINED_PROCESS = 0.4
 #: A costal process of the first lumbar vertebra reaches up to 44 mm from the canal, and hardly further than that of the
 #: second; ribs of 45 mm reached 50 to 68 mm (25 synthetic patients).
 SHORT_RIB_MM, SHORT_RIB_EXCESS_MM = 48.0, 12.0
+#: No disc is wider than this in its middle, mm.
+WIDEST_DISC_MM = 20.0
 #: The stretch above the lower edge of the view that shows whether it is thorax, the share of it at which ribs leave the
 #: spine there, and the room that a complete vertebra below the lowest rib would need, mm.
 THORAX_MM, THORAX_RIB_SHARE, VERTEBRA_BELOW_RIB_MM = 100, 0.35, 40
@@ -230,3 +233,17 @@ def chain_confidence(gates: dict[str, float | bool | str | None]) -> float:
         value = gates[name]
         confidence *= 0.4 + 0.6 * opened(float(value or 0.0), limits)
     return confidence
+
+
+def lacks_vertebra(heights_mm: list[float | None], gaps_mm: list[float]) -> bool:
+    """Whether a vertebra is missing between two neighbours: their plates are further apart than any disc is thick and
+    than a body that lost height leaves room for.
+
+    `heights_mm` of the bodies from cranial to caudal, None for those not complete; `gaps_mm` between them, one fewer.
+    """
+    usual_mm = float(np.median([height for height in heights_mm if height is not None]))
+    for gap, pair in zip(gaps_mm, itertools.pairwise(heights_mm), strict=True):
+        lost_mm = max((usual_mm - height for height in pair if height is not None), default=0.0)
+        if gap > WIDEST_DISC_MM + max(lost_mm, 0.0):
+            return True
+    return False

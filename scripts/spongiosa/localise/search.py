@@ -24,7 +24,8 @@ NO_CANAL_SCORE = 0.5
 #: Cost of the chain per vertebra up to which nothing else is tried; over synthetic and real scans the right chain costs
 #: 1.1 to 2.7, and one in a scan that is back to front or upside down 2.6 to 9.4.
 GOOD_COST = 2.2
-#: The same where both anchors are seen and agree: another pose adds none, and no scan the wrong way round has both.
+#: The same where both anchors are seen and agree: another pose adds none.  With an anchor and up to this cost no scan
+#: was the wrong way round.
 AGREED_COST = 2.6
 #: No right chain was seen to cost less than this per vertebra: the other way round is not tried where it would have to.
 LEAST_COST = 0.85
@@ -80,6 +81,8 @@ def find_column(scan: Volume) -> FoundColumn:
         tried = None if first is None else _tilted(first, tilt, has_skull=below is not working)
         if tried is not None and found is not None and _fits_better(tried, found):
             found = tried
+    if found is not None and found.anchors.count > 0 and found.cost <= AGREED_COST:
+        return found
     _check_way_round(scan, below, found)
     if found is None:
         raise Excluded(Reason.NO_SPINE, "No vertebral canal was found in the scan.")

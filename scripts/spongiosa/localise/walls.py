@@ -270,6 +270,8 @@ def _behind_pedicles(
 
 def _seen_share(radius: FloatArray, corner: FloatArray, strength: FloatArray, below: NDArray[np.bool_]) -> FloatArray:
     """The wall seen below the pedicles as a share of the rounded corner, by angle; 1 where it is not seen."""
+    if not below.any():
+        return np.ones(len(radius))
     seen = strength[:, below] >= SEEN_FALL
     shares = np.where(seen, radius[:, below] / corner[:, below], np.nan)
     enough = seen.mean(axis=1) >= 0.5
