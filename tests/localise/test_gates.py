@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spongiosa.localise.gates import find_anchors, is_thorax_to_the_end, lacks_vertebra
+from spongiosa.localise.gates import find_anchors, is_thorax_to_the_end, lacks_vertebra, lowest_rib
 from spongiosa.localise.numbering import Numbering, Segment
 
 
@@ -85,3 +85,12 @@ def test_a_short_rib_is_told_from_a_costal_process(reach_l1_mm, reach_l2_mm, is_
 )
 def test_a_missing_vertebra_is_told_from_the_room_of_a_crushed_one(heights_mm, gaps_mm, is_missing):
     assert lacks_vertebra(heights_mm, gaps_mm) is is_missing
+
+
+@pytest.mark.parametrize(
+    ("with_rib", "lowest"),
+    [([], None), ([15, 16, 17, 18], 18), ([16, 18], 18), ([15, 18], 18), ([17, 18, 23], 18), ([14, 23], 14)],
+    ids=["none", "all", "one missed", "two missed", "an iliac crest", "one rib and a crest"],
+)
+def test_what_looks_like_a_rib_far_below_the_others_is_none(with_rib, lowest):
+    assert lowest_rib(with_rib) == lowest

@@ -32,6 +32,8 @@ JOINED_PROCESS = 0.4
 #: A costal process of the first lumbar vertebra reaches up to 44 mm from the canal, and hardly further than that of the
 #: second; ribs of 45 mm reached 50 to 68 mm (25 synthetic patients).
 SHORT_RIB_MM, SHORT_RIB_EXCESS_MM = 48.0, 12.0
+#: So many vertebrae in a row may seem to have no rib between two that have one.
+MOST_MISSED_RIBS = 2
 #: No disc is wider than this in its middle, mm.
 WIDEST_DISC_MM = 20.0
 #: The stretch above the lower edge of the view that shows whether it is thorax, the share of it at which ribs leave the
@@ -106,15 +108,28 @@ def find_anchors(numbering: Numbering, evidence: ColumnEvidence) -> Anchors:
             continue
         if rib_at(segment, evidence) >= RIB_SEEN:
             with_rib.append(levels.index(segment.level))
-    if with_rib and _shows_vertebra_below(numbering, evidence, levels, max(with_rib)):
-        offset = max(with_rib) - levels.index("T12")
+    lowest = lowest_rib(with_rib)
+    if lowest is not None and _shows_vertebra_below(numbering, evidence, levels, lowest):
+        offset = lowest - levels.index("T12")
     return Anchors(
         has_sacrum=onset is not None and onset <= ALA_ONSET_MM[0],
         lowest_rib_offset=offset,
         has_vertebra_above_sacrum=onset is not None and ALA_ONSET_MM[0] < onset <= ALA_ONSET_MM[1],
         is_transitional=is_transitional,
-        has_short_rib=bool(with_rib) and _bears_short_rib(numbering, evidence, levels[max(with_rib) + 1 :]),
+        has_short_rib=lowest is not None and _bears_short_rib(numbering, evidence, levels[lowest + 1 :]),
     )
+
+
+def lowest_rib(with_rib: list[int]) -> int | None:
+    """The lowest of the vertebrae with a rib, from cranial to caudal: ribs follow each other, and what looks like one
+    further down than ribs are missed is an iliac crest or a bowel with contrast medium.
+    """
+    lowest: int | None = None
+    for level in with_rib:
+        if lowest is not None and level - lowest > MOST_MISSED_RIBS + 1:
+            break
+        lowest = level
+    return lowest
 
 
 def _bears_short_rib(numbering: Numbering, evidence: ColumnEvidence, lumbar: list[str]) -> bool:
