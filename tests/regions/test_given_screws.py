@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, VertebralFrame, unit_vector
+from spongiosa.anatomy.frame import unit_vector
 from spongiosa.cohort.runner import StageRun, run_unit
 from spongiosa.cohort.scan import Outputs, Scan
 from spongiosa.config.regions import RegionsSettings, TrajectorySettings
@@ -16,6 +16,8 @@ from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
 from spongiosa.synthetic.patient import build_patient
 from spongiosa.synthetic.scanner import RenderedScan, render_ct
 from spongiosa.volume import Geometry, Volume
+
+from .true_frames import true_l3
 
 STAGE = Path(__file__).resolve().parents[2] / "scripts" / "mask_regions.py"
 #: The whole cylinder: without what lies near the surface, its middle line is not the screw's.
@@ -50,26 +52,13 @@ def cohort(tmp_path, scan) -> Path:
             ("ct", scan.ct), ("desc-vertebrae_dseg", scan.vertebrae), ("desc-bodies_dseg", scan.bodies)
         ):  # fmt: skip
             outputs.write_volume(name, volume_of(image))
-        outputs.write_json("desc-vertebrae_dseg", spine_of(scan).to_json())
+        outputs.write_json("desc-vertebrae_dseg", true_l3(scan).to_json())
     return tmp_path
 
 
 def volume_of(image) -> Volume:
     voxels = np.asarray(image.voxels)
     return Volume(voxels, Geometry(voxels.shape, image.spacing_mm, image.origin_mm, np.asarray(image.direction)))
-
-
-def spine_of(scan: RenderedScan) -> SpineDescription:
-    """The frame of L3 from the generator."""
-    truth = scan.truth.geometry["L3"]
-    (top, up), (bottom, down) = truth.superior_endplate, truth.inferior_endplate
-    superior = unit_vector(up - down)
-    behind = truth.axes[:, 1]
-    posterior = unit_vector(behind - (behind @ superior) * superior)
-    frame = VertebralFrame(
-        (top + bottom) / 2, np.cross(posterior, superior), posterior, superior, Plane(top, up), Plane(bottom, -down)
-    )
-    return SpineDescription("truth", 1.0, (Vertebra(truth.label, "L3", frame, 1.0),))
 
 
 def screw_of(scan: RenderedScan, length_mm: float = 40.0, **changes):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, VertebralFrame, unit_vector
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.density.histogram import weighted_mean
 from spongiosa.regions.catalogue import place_regions
@@ -18,6 +17,7 @@ from spongiosa.synthetic.scanner import RenderedScan, render_ct
 from spongiosa.volume import Geometry, Volume, resampled
 
 from ..dicom.trap_images import PATIENT, SERIES, Ingest
+from .true_frames import true_l3
 
 SETTINGS = RegionsSettings(levels=("L3",), measured=("body_trabecular", "quadrant_anterior_left"))
 UPRIGHT = ScannerParameters(
@@ -58,22 +58,9 @@ def volume_of(image) -> Volume:
     return Volume(np.asarray(image.voxels), geometry)
 
 
-def spine() -> SpineDescription:
-    """The true frame of L3."""
-    truth = scan().truth.geometry["L3"]
-    (top, up), (bottom, down) = truth.superior_endplate, truth.inferior_endplate
-    superior = unit_vector(up - down)
-    behind = truth.axes[:, 1]
-    posterior = unit_vector(behind - (behind @ superior) * superior)
-    frame = VertebralFrame(
-        (top + bottom) / 2, np.cross(posterior, superior), posterior, superior, Plane(top, up), Plane(bottom, -down)
-    )
-    return SpineDescription("truth", 1.0, (Vertebra(truth.label, "L3", frame, 1.0),))
-
-
 def means(ct: Volume, bodies: Volume) -> dict[tuple[str, str, str], float]:
     """HU by level, region and side."""
-    regions = place_regions(ct, bodies, bodies, spine(), SETTINGS)
+    regions = place_regions(ct, bodies, bodies, true_l3(scan()), SETTINGS)
     hu = ct.voxels.reshape(-1)
     return {
         (region.level, region.name, region.side): weighted_mean(hu[weights.indices], weights.weights)
