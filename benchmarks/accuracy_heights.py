@@ -10,7 +10,7 @@ from spongiosa.synthetic.vertebra_shape import BodyShape
 #: Half widths of the strips in which the middle height is taken and the rims are sought.  [mm]
 MIDDLE_STRIP_MM, RIM_STRIP_MM = 4.0, 8.0
 #: Sampling across, along the depth and along the axis.  [mm]
-STEPS_MM = (0.5, 0.25, 0.1)
+STEPS_MM = (0.5, 0.1, 0.1)
 
 
 def exact_heights(shape: BodyShape) -> tuple[float, float, float]:
@@ -27,12 +27,11 @@ def exact_heights(shape: BodyShape) -> tuple[float, float, float]:
     low = min(shape.inferior_anterior_mm, shape.inferior_posterior_mm) - 2.0
     high = max(shape.superior_anterior_mm, shape.superior_posterior_mm) + 2.0
     w = np.arange(low, high, STEPS_MM[2])
-    inside = np.stack([_inside(shape, across, behind, np.full_like(across, height)) for height in w], axis=-1)
-    is_body = inside.any(axis=-1)
-    top = np.where(is_body, w[len(w) - 1 - inside[..., ::-1].argmax(axis=-1)], np.nan)
-    bottom = np.where(is_body, w[inside.argmax(axis=-1)], np.nan)
+    distance = np.stack([_distance(shape, across, behind, height) for height in w], axis=-1)
+    is_body = (distance < 0).any(axis=-1)
+    top, bottom = _outermost(distance[..., ::-1], w[::-1]), _outermost(distance, w)
     middle = (top[len(v) // 2, len(u) // 2] + bottom[len(v) // 2, len(u) // 2]) / 2
-    midline = v[_inside(shape, across, behind, np.full_like(across, middle))[:, len(u) // 2]]
+    midline = v[_distance(shape, np.zeros_like(v), v, float(middle)) < 0]
     share = (behind - midline[0]) / (midline[-1] - midline[0])
     band = is_body & (np.abs(across) <= MIDDLE_STRIP_MM) & (share >= 0.42) & (share <= 0.58)
 
@@ -47,7 +46,17 @@ def exact_heights(shape: BodyShape) -> tuple[float, float, float]:
     return front, float((top - bottom)[band].mean()), back
 
 
-def _inside(
-    shape: BodyShape, u: NDArray[np.float64], v: NDArray[np.float64], w: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    return np.asarray(shape.distances(*(each.astype(np.float32) for each in (u, v, w)))[0] < 0)
+def _distance(shape: BodyShape, u: NDArray[np.float64], v: NDArray[np.float64], w_mm: float) -> NDArray[np.float64]:
+    """Signed distance to the body at one height, negative inside.  [mm]"""
+    u, v, w = (each.astype(np.float32) for each in (u, v, np.full_like(u, w_mm)))
+    return np.asarray(shape.distances(u, v, w)[0], dtype=np.float64)
+
+
+def _outermost(distance: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Height where each line along the last axis first enters the body, between two samples; NaN where none does."""
+    first = (distance < 0).argmax(axis=-1)
+    before = np.maximum(first - 1, 0)
+    outside, inside = (np.take_along_axis(distance, at[..., None], axis=-1)[..., 0] for at in (before, first))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        crossing = w[before] + (w[first] - w[before]) * outside / (outside - inside)
+    return np.where((distance < 0).any(axis=-1), crossing, np.nan)

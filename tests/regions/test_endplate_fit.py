@@ -10,6 +10,7 @@ from spongiosa.regions.endplate_fit import fit_endplate
 from spongiosa.regions.refinement import refined_body
 from spongiosa.volume import Volume
 
+from .generated_body import HEALTHY, scan_of
 from .vertebral_phantom import HALF_HEIGHT_MM, Phantom, frame_at, make_phantom
 
 
@@ -47,6 +48,21 @@ def test_a_surface_lies_where_the_body_ends(coarse):
         surface = fit_endplate(coarse.ct, coarse.bodies, body, is_superior)
         assert surface is not None
         assert float(surface.height_mm(np.zeros(1), np.zeros(1))[0]) == pytest.approx(height, abs=0.75)
+
+
+@pytest.mark.parametrize(("slice_mm", "shift_mm", "tolerance_mm"), [(1.0, 0.3, 0.4), (2.0, 0.9, 0.6)])
+@pytest.mark.parametrize("is_superior", [True, False])
+def test_dish_and_rim_of_a_generated_plate_are_found(slice_mm, shift_mm, tolerance_mm, is_superior):
+    """In the middle and 1 mm inside of the anterior and posterior rim, where no voxel is looked at; slices of 2 mm that
+    lie level with the plate cut its dish once."""
+    ct, bodies, body = scan_of(HEALTHY, slice_mm, shift_mm)
+    surface = fit_endplate(ct, bodies, body, is_superior)
+    assert surface is not None
+    left, posterior = np.zeros(3), np.array([-15.5, 0.0, 14.0])
+    own = np.stack([left, posterior, surface.height_mm(left, posterior)], axis=1)
+    placed = body.frame.to_lps_mm(own)
+    exact = HEALTHY.endplate_heights(*placed.astype(np.float32).T[:2])[0 if is_superior else 1]
+    assert placed[:, 2] == pytest.approx(exact, abs=tolerance_mm)
 
 
 def test_sclerosis_below_one_half_of_a_plate_does_not_tilt_it(upright_l3):

@@ -69,11 +69,13 @@ def test_a_rounded_edge_leaves_the_plate_smoothly_and_ends_on_the_wall():
 
 def test_beyond_its_dish_an_endplate_is_plane():
     """1e-9: arithmetic; twice the half axes to the left and half as far again rise by the same."""
-    left, posterior = np.meshgrid(np.arange(-20.0, 21.0), np.arange(-15.0, 16.0))
-    flat = EndplateSurface.flat(left.ravel(), posterior.ravel())
+    flat = EndplateSurface.flat((0.0, 0.0), (20.0, 15.0))
     coefficients = flat.coefficients_mm.copy()
     coefficients[[0, 1, 3, 6]] = [14.0, 1.0, -2.0, 0.7]
-    surface = EndplateSurface(coefficients, flat.centre_mm, flat.half_size_mm)
-    reach = flat.half_size_mm[0] * np.array([1.0, 1.5, 2.0])
+    surface = flat.with_terms(coefficients)
+    reach = np.array([20.0, 30.0, 40.0])
     assert surface.height_mm(reach, np.zeros(3)) == pytest.approx([15.0, 15.5, 16.0], abs=1e-9)
     assert surface.height_mm(np.zeros(1), np.zeros(1)) == pytest.approx([12.0], abs=1e-9)
+    wider = flat.with_terms(coefficients, size=1.5)  # at the edge of the smaller dish it still sinks
+    assert wider.half_size_mm == pytest.approx((30.0, 22.5), abs=1e-9)
+    assert wider.height_mm(reach[:1], np.zeros(1))[0] < 14.0 + 20.0 / 30.0 - 0.5

@@ -6,50 +6,33 @@ thinner than a voxel and adds the same HU wherever in the voxels it lies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.special import ndtr
 
-from spongiosa.regions.body import SURFACE_STEP_MM, EndplateSurfaces, VertebralBody, voxel_extent_mm
-from spongiosa.regions.coverage import Box
-from spongiosa.regions.endplate_surface import DISH, PLANE, SHAPE, WARP, EndplateSurface, rim_drop_mm
-from spongiosa.regions.footprint import edge_distance_mm, inner_footprint
+from spongiosa.regions.body import VertebralBody, voxel_extent_mm
+from spongiosa.regions.endplate_start import CLEAR_SLICE_MM, SIZE, starting_surface
+from spongiosa.regions.endplate_surface import DISH, PLANE, TERM_COUNT, WARP, EndplateSurface
+from spongiosa.regions.endplate_voxels import EndplateVoxels, left_out_mm, voxels_about
+from spongiosa.regions.footprint import inner_footprint
 from spongiosa.volume import FloatArray, Volume
 
 #: Thickness of the bony endplate.  [mm]
 #: Ours, a starting value; thickness and concavity by micro-CT: Palepu et al., Int J Spine Surg 2019; 13: 361.
 PLATE_MM = 0.7
 
-#: Thicknesses that are tried on thin slices, which tell a thick or sclerotic plate from a thin one.  [mm]
-PLATES_MM = (0.5, 0.7, 1.0, 1.4, 2.0)
+#: Thicknesses that are tried on thin slices, which tell a thick or sclerotic plate from a thin one [mm], and the
+#: standard deviation of their logarithm.
+PLATES_MM, LOG_PLATE_SIGMA = (0.5, 0.7, 1.0, 1.4, 2.0), 0.3
 
-#: Standard deviation of the blur that the scanner's kernel adds to the voxels' own.  [mm]
+#: Standard deviation of the blur that the scanner adds to the voxels' own, and what is tried on slices that are thin
+#: enough to show it.  [mm]
 KERNEL_SIGMA_MM = 0.5
+KERNELS_SIGMA_MM, SHARP_SLICE_MM = (0.15, 0.5, 0.8), 3.5
 
-#: The outer columns of a body are left out: these, and this many voxels, whose HU are half of the fat beside them.
-#: [mm, voxels]
-LEFT_OUT_MM, LEFT_OUT_VOXELS = 1.0, 0.6
-
-#: Voxels so far outside and inside of the label map's surface are fitted.  [mm]
-OUTSIDE_MM, INSIDE_MM = 5.0, 7.0
-
-#: Columns (1 mm2) that a surface is fitted to at least, and voxels at least and at most.
-FEWEST_COLUMNS, FEWEST_VOXELS, MOST_VOXELS = 60, 120, 3000
-
-#: Depth of the dish of an inferior and of a superior endplate, and its standard deviation (half of what the label map
-#: shows beyond: a plate that sank is no usual one): for what thick slices leave open.  Ours, starting values; inferior
-#: plates are the deeper ones: Palepu et al., Int J Spine Surg 2019; 13: 361.  [mm]
-DISH_MM, DISH_SIGMA_MM = (2.5, 2.0), 1.5
-
-#: How far rims lie from a plane, and how far the dish's further terms may reach on thin slices (standard deviations).
-#: [mm]
-WARP_SIGMA_MM, SHAPE_SIGMA_MM = 0.5, 3.0
-
-#: How uncertain the label map's surface is: by its voxels (in voxels along the axis), and beyond that.
-LABEL_SIGMA_VOXELS, LABEL_SIGMA_MM = 0.35, 0.6
+#: Columns (1 mm2) that a surface is fitted to at least.
+FEWEST_COLUMNS = 60
 
 #: A plate is seen when it is brighter than this many standard errors.
 CLEAR_PLATE = 4.0
@@ -57,19 +40,23 @@ CLEAR_PLATE = 4.0
 TUKEY_CUTOFF = 4.685  # 95 % efficiency for Gaussian residuals (Beaton and Tukey, Technometrics 1974)
 #: How much the plate's brightness varies from place to place, as a share of it.
 VARIATION = 0.3
-#: What is known of disc, spongy bone minus disc and plate [HU], and of the slope below the plate [HU/mm] where thick
-#: slices show too little of them: mean and standard deviation.
-LINEAR_PRIOR = np.array([[80.0, 30.0], [50.0, 100.0], [700.0, 400.0], [0.0, 5.0]])
+#: Sclerosis below a plate: a layer of this thickness.  [mm]
+SCLEROSIS_MM = 4.0
+#: What is known of disc, spongy bone minus disc and plate [HU], of the slope below the plate [HU/mm] and of the layer
+#: of sclerosis [HU] where thick slices show too little of them: mean and standard deviation.
+LINEAR_PRIOR = np.array([[80.0, 30.0], [50.0, 100.0], [700.0, 400.0], [0.0, 5.0], [0.0, 60.0]])
+#: Of these, those of a model without a plate.
+WITHOUT_PLATE = [0, 1, 3, 4]
 #: Noise before it is known.  [HU]
 NOISE_HU = 30.0
-#: Slices up to this thickness show where a plate lies, however thick it is; in thicker ones the plate's variation, over
-#: some millimetres, is taken for place, and fewer voxels count as independent of each other.  [mm]
-CLEAR_SLICE_MM = 1.5
-#: How fast the share of independent voxels falls with the slices' thickness, for a plate's place (on 5 mm slices one of
-#: 400 counts, a few dozen per plate) and for whether there is one.  Chosen on synthetic scans.
-INDEPENDENT_POWER, VISIBLE_POWER = 5.0, 2.0
+#: A plate's thickness varies over some millimetres, which is taken for place: of a few thousand voxels only so many
+#: count as independent of each other, on slices up to `CLEAR_SLICE_MM` this share; the share falls with the slices'
+#: thickness by this power (a second one says whether there is a plate at all).  Chosen on synthetic scans.
+INDEPENDENT_SHARE, INDEPENDENT_POWER, VISIBLE_POWER = 0.05, 4.5, 2.0
 ITERATIONS = 8
 SMALLEST_STEP_MM = 0.02
+#: Step of the derivative by the logarithm of the dish's size.
+SIZE_STEP = 0.01
 
 
 def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superior: bool) -> EndplateSurface | None:
@@ -77,23 +64,22 @@ def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superio
 
     With d the depth of a voxel below the surface, its HU is modelled as
 
-        disc + (spongy - disc) H(d - t) + plate (H(d) - H(d - t)) + slope max(d - t, 0),
+        disc + (spongy - disc) H(d - t) + plate (H(d) - H(d - t)) + slope max(d - t, 0)
+            + sclerosis (H(d - t) - H(d - t - 4 mm)),
 
     H the unit step blurred by the voxel's extent along the surface's normal (a box) and the kernel (a Gaussian), t the
     plate's thickness.  The surface is a dish in a plane rim (`EndplateSurface`), the label map's its starting point;
     Gauss-Newton with Tukey's biweight, so that spurs, nodes and sclerosis pull little.
     """
-    surfaces = body.surfaces
-    in_plane_mm = sorted(body.grid.spacing_mm)[1]
-    footprint = inner_footprint(surfaces, max(LEFT_OUT_MM, LEFT_OUT_VOXELS * in_plane_mm))
+    surfaces, outward = body.surfaces, 1.0 if is_superior else -1.0
+    footprint = inner_footprint(surfaces, left_out_mm(body))
     if int(footprint.sum()) < FEWEST_COLUMNS:
         return None
-    start, prior_sigma = _start(body, surfaces, footprint, is_superior)
-    voxels = _voxels_about(volume, bodies, body, start, footprint, is_superior)
+    start, prior_sigma = starting_surface(body, footprint, is_superior)
+    voxels = voxels_about(volume, bodies, body, start, footprint, outward)
     if voxels is None:
         return None
-    fit = _Fit(voxels, body, 1.0 if is_superior else -1.0)
-    found = fit.run(start, prior_sigma)
+    found = _Fit(voxels, body, outward).run(start, prior_sigma)
     if found is None:
         return None
     rows, columns = np.nonzero(footprint)
@@ -103,133 +89,57 @@ def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superio
     return found if abs(float(moved.mean())) <= limit and float(np.abs(moved).max()) <= 3.0 * limit else None
 
 
-def _start(
-    body: VertebralBody, surfaces: EndplateSurfaces, footprint: NDArray[np.bool_], is_superior: bool
-) -> tuple[EndplateSurface, FloatArray]:
-    """The label map's surface as a plane rim with a dish, and how far each term may be from it."""
-    rows, columns = np.nonzero(footprint)
-    left, posterior = surfaces.left_mm[columns], surfaces.posterior_mm[rows]
-    empty = EndplateSurface.flat(left, posterior)
-    outward = 1.0 if is_superior else -1.0
-    height = (surfaces.superior_mm if is_superior else surfaces.inferior_mm)[rows, columns]
-    height = height + outward * rim_drop_mm(edge_distance_mm(surfaces)[rows, columns])
-    known = [*PLANE, DISH, *WARP]
-    coefficients = empty.coefficients_mm.copy()
-    coefficients[known] = np.linalg.lstsq(empty.terms(left, posterior)[:, known], height, rcond=None)[0]
-    extent = voxel_extent_mm(body.grid, body.frame.superior)
-    of_label = LABEL_SIGMA_MM + LABEL_SIGMA_VOXELS * extent
-    sigma = np.full(len(coefficients), of_label)
-    sigma[SHAPE] = SHAPE_SIGMA_MM * min(1.0, CLEAR_SLICE_MM / extent)
-    usual_dish = -outward * DISH_MM[is_superior]
-    usual = [(DISH, usual_dish, max(DISH_SIGMA_MM, abs(coefficients[DISH] - usual_dish) / 2))]
-    for term, mean, deviation in [*usual, *((term, 0.0, WARP_SIGMA_MM) for term in WARP)]:
-        precision = 1.0 / of_label**2 + 1.0 / deviation**2
-        coefficients[term] = (coefficients[term] / of_label**2 + mean / deviation**2) / precision
-        sigma[term] = precision**-0.5
-    return replace(empty, coefficients_mm=coefficients), sigma
-
-
-@dataclass(frozen=True)
-class _Voxels:
-    """Voxels about an endplate: frame coordinates, shape (n, 3), HU and drop of the rounded rim there, shape (n,)."""
-
-    local_mm: FloatArray
-    hu: FloatArray
-    drop_mm: FloatArray
-
-
-def _voxels_about(
-    volume: Volume,
-    bodies: Volume,
-    body: VertebralBody,
-    start: EndplateSurface,
-    footprint: NDArray[np.bool_],
-    is_superior: bool,
-) -> _Voxels | None:
-    """The voxels over the footprint near the starting surface, without those near another vertebra."""
-    surfaces, sign = body.surfaces, 1.0 if is_superior else -1.0
-    rows, columns = np.nonzero(footprint)
-    across = np.stack([surfaces.left_mm[columns], surfaces.posterior_mm[rows]], axis=1)
-    heights = start.height_mm(across[:, 0], across[:, 1])[:, None]
-    ends = [np.hstack([across, heights + sign * reach]) for reach in (OUTSIDE_MM, -INSIDE_MM)]
-    box = Box.around(body.frame.to_lps_mm(np.concatenate(ends)), body.grid)
-    indices = box.voxel_indices()
-    local = body.frame.to_local_mm(body.grid.points_mm(indices))
-    # Rounded half up with a margin: rounding errors differ with the order in which a scan is stored.
-    column, row = (
-        np.floor((local[:, axis] - first) / SURFACE_STEP_MM + 0.5 + 1e-6).astype(int)
-        for axis, first in ((0, surfaces.left_mm[0]), (1, surfaces.posterior_mm[0]))
-    )
-    inside = (row >= 0) & (row < footprint.shape[0]) & (column >= 0) & (column < footprint.shape[1])
-    inside[inside] = footprint[row[inside], column[inside]]
-    kept = np.flatnonzero(inside)
-    depth = sign * (start.height_mm(local[kept, 0], local[kept, 1]) - local[kept, 2])
-    kept = kept[(depth > -OUTSIDE_MM) & (depth < INSIDE_MM)]
-
-    window = tuple(slice(low, high) for low, high in zip(box.lower, box.upper, strict=True))
-    labels = bodies.voxels[window].reshape(-1)
-    is_other = (labels > 0) & (labels != _label_of(bodies, body))
-    others = np.flatnonzero(is_other & inside & (sign * local[:, 2] > 0))
-    if others.size:
-        # The neighbour's plate begins half a voxel before its label.
-        gap = np.full(footprint.shape, np.inf)
-        np.minimum.at(gap, (row[others], column[others]), sign * local[others, 2])
-        gap = ndimage.minimum_filter(gap, size=3)
-        clearance = voxel_extent_mm(body.grid, body.frame.superior) / 2 + 1.0
-        kept = kept[sign * local[kept, 2] < gap[row[kept], column[kept]] - clearance]
-    if kept.size < FEWEST_VOXELS:
-        return None
-    # Some of them, chosen by place: the order in which a scan is stored may not decide.
-    kept = kept[_scattered(local[kept]) < MOST_VOXELS / kept.size]
-    places = (local[kept, 1::-1] - np.array([surfaces.posterior_mm[0], surfaces.left_mm[0]])).T / SURFACE_STEP_MM
-    inwards = ndimage.map_coordinates(edge_distance_mm(surfaces), places, order=1, mode="nearest")
-    hu = np.asarray(volume.voxels[window], dtype=np.float64).reshape(-1)[kept]
-    return _Voxels(local[kept], hu, rim_drop_mm(inwards))
-
-
-def _scattered(points_mm: FloatArray) -> FloatArray:
-    """A number in [0, 1) for every point, shape (n, 3), the same whenever it is asked for."""
-    return np.asarray(np.mod(np.abs(np.sin(points_mm @ np.array([12.9898, 78.233, 37.719]))) * 4375.85, 1.0))
-
-
-def _label_of(bodies: Volume, body: VertebralBody) -> int:
-    """The integer of a body in the label map."""
-    first = np.argwhere(body.mask)[0] + np.asarray(body.lower)
-    return int(bodies.voxels[tuple(first)])
-
-
 class _Fit:
-    """The surface's terms that explain the HU of voxels about a plate best, beside the label map's surface."""
+    """The surface that explains the HU of voxels about a plate best, beside the label map's surface.
 
-    def __init__(self, voxels: _Voxels, body: VertebralBody, sign: float) -> None:
+    Its parameters are the surface's terms and the logarithm of the dish's size, shape (12,).
+    """
+
+    def __init__(self, voxels: EndplateVoxels, body: VertebralBody, sign: float) -> None:
         self.voxels, self.sign, self.plate_mm = voxels, sign, PLATE_MM
         along = np.abs(np.asarray(body.grid.direction).T @ body.frame.superior) * np.asarray(body.grid.spacing_mm)
         widest = int(along.argmax())
-        sigma_mm = float(np.sqrt(KERNEL_SIGMA_MM**2 + (np.delete(along, widest) ** 2).sum() / 12))
-        self.independent_share = min(1.0, (CLEAR_SLICE_MM / float(along[widest])) ** INDEPENDENT_POWER)
-        self.visible_share = min(1.0, (CLEAR_SLICE_MM / float(along[widest])) ** VISIBLE_POWER)
+        self.box_mm = max(float(along[widest]), 0.2)
+        self.in_plane_variance_mm2 = float((np.delete(along, widest) ** 2).sum() / 12)
+        thinness = CLEAR_SLICE_MM / float(along[widest])
+        self.shows_thickness, self.shows_blur = thinness >= 1.0, self.box_mm <= SHARP_SLICE_MM
+        self.independent_share = min(INDEPENDENT_SHARE, thinness**INDEPENDENT_POWER)
+        self.visible_share = min(1.0, thinness**VISIBLE_POWER)
         self.table_mm = np.arange(-16.0, 16.0, 0.05)
-        self.step_table = blurred_step(self.table_mm, max(float(along[widest]), 0.2), sigma_mm)
+        self.step_table = self._blurred(KERNEL_SIGMA_MM)
         self.highest = float((self._design(self.table_mm)[:, 2]).max())
 
     def run(self, start: EndplateSurface, prior_sigma: FloatArray) -> EndplateSurface | None:
         """The surface where the model fits best, or None when the plate does not stand out."""
-        local = self.voxels.local_mm
-        self.terms = start.terms(local[:, 0], local[:, 1])
-        self.start, self.prior_sigma = start.coefficients_mm, prior_sigma
-        self.weights = np.full(len(local), self.independent_share / NOISE_HU**2)
-        coefficients = self._scanned(start.coefficients_mm.copy())
-        _, linear = self._residual(coefficients)
+        self.shape = start
+        self.start, self.prior_sigma = np.append(start.coefficients_mm, 0.0), prior_sigma
+        self.weights = np.full(len(self.voxels.hu), self.independent_share / NOISE_HU**2)
+        parameters = self._scanned(self.start.copy())
+        _, linear = self._residual(parameters)
         self.plate_hu, self.contrast_hu = float(linear[2]), float(linear[2]) * self.highest + abs(float(linear[1]))
-        coefficients = self._polished(coefficients, [*PLANE, DISH, *WARP])
-        if self.independent_share == 1.0:
-            coefficients = self._with_own_thickness(coefficients)
-        coefficients = self._polished(coefficients, list(range(len(coefficients))))
-        if not self._stands_out(coefficients):
-            return None
-        return replace(start, coefficients_mm=coefficients)
+        parameters = self._polished(parameters, [*PLANE, DISH, *WARP])
+        if self.shows_blur:
+            parameters = self._with_own_profile(parameters)
+        parameters = self._polished(parameters, list(range(len(parameters))))
+        return self._surface(parameters) if self._stands_out(parameters) else None
 
-    def _scanned(self, coefficients: FloatArray) -> FloatArray:
+    def _surface(self, parameters: FloatArray) -> EndplateSurface:
+        return self.shape.with_terms(parameters[:TERM_COUNT], float(np.exp(parameters[SIZE])))
+
+    def _height_mm(self, parameters: FloatArray) -> FloatArray:
+        return self._surface(parameters).height_mm(*self.voxels.local_mm.T[:2])
+
+    def _rises(self, parameters: FloatArray, free: list[int]) -> FloatArray:
+        """Derivatives of the surface's height over the voxels by the free parameters, shape (n, free)."""
+        rises = self._surface(parameters).terms(*self.voxels.local_mm.T[:2])
+        if SIZE in free:
+            larger = parameters.copy()
+            larger[SIZE] += SIZE_STEP
+            by_size = (self._height_mm(larger) - rises @ parameters[:TERM_COUNT]) / SIZE_STEP
+            rises = np.column_stack([rises, by_size])
+        return np.asarray(rises[:, free])
+
+    def _scanned(self, parameters: FloatArray) -> FloatArray:
         """The best height and tilts on a grid, one after the other: a plate is not missed by a descent that starts
         beside it."""
         for reach in (1.0, 0.5):
@@ -237,108 +147,122 @@ class _Fit:
                 offsets = np.linspace(-1.5, 1.5, 13) * reach * self.prior_sigma[term]
                 costs = []
                 for offset in offsets:
-                    trial = coefficients.copy()
+                    trial = parameters.copy()
                     trial[term] += offset
                     costs.append(self._cost(trial))
-                coefficients[term] += offsets[int(np.argmin(costs))]
-        return coefficients
+                parameters[term] += offsets[int(np.argmin(costs))]
+        return parameters
 
-    def _polished(self, coefficients: FloatArray, free: list[int]) -> FloatArray:
+    def _polished(self, parameters: FloatArray, free: list[int]) -> FloatArray:
         """Levenberg-Marquardt over the free terms."""
         damping = 1e-2
         for _ in range(ITERATIONS):
-            self._reweigh(coefficients)
-            cost = self._cost(coefficients)
-            residual, linear = self._residual(coefficients)
-            jacobian = (self.sign * self._slope(coefficients, linear))[:, None] * self.terms[:, free]
+            self._reweigh(parameters)
+            cost = self._cost(parameters)
+            residual, linear = self._residual(parameters)
+            jacobian = (self.sign * self._slope(parameters, linear))[:, None] * self._rises(parameters, free)
             weighted = jacobian * self.weights[:, None]
-            gradient = weighted.T @ residual + (self.start - coefficients)[free] / self.prior_sigma[free] ** 2
+            gradient = weighted.T @ residual + (self.start - parameters)[free] / self.prior_sigma[free] ** 2
             hessian = weighted.T @ jacobian + np.diag(1.0 / self.prior_sigma[free] ** 2)
             for _ in range(4):
                 step = np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
-                trial = coefficients.copy()
+                trial = parameters.copy()
                 trial[free] += step
                 if self._cost(trial) < cost:
-                    coefficients, damping = trial, damping / 5
+                    parameters, damping = trial, damping / 5
                     break
                 damping *= 10
             else:
                 break
             if np.abs(step).max() < SMALLEST_STEP_MM:
                 break
-        return coefficients
+        return parameters
 
-    def _with_own_thickness(self, coefficients: FloatArray) -> FloatArray:
-        """The same surface with the plate's thickness that fits best, its middle where it was."""
+    def _with_own_profile(self, parameters: FloatArray) -> FloatArray:
+        """The same surface with the blur that fits best, on thin slices also with the best thickness of the plate.
+
+        The plate's middle stays where it was.
+        """
 
         def moved(plate_mm: float) -> FloatArray:
-            return np.concatenate([[coefficients[0] + self.sign * (plate_mm - PLATE_MM) / 2], coefficients[1:]])
+            return np.concatenate([[parameters[0] + self.sign * (plate_mm - PLATE_MM) / 2], parameters[1:]])
 
-        costs = []
-        for self.plate_mm in PLATES_MM:
-            costs.append(self._cost(moved(self.plate_mm)))
-        self.plate_mm = PLATES_MM[int(np.argmin(costs))]
+        best = np.inf
+        plates = PLATES_MM if self.shows_thickness else (PLATE_MM,)
+        for kernel_sigma_mm, plate_mm in product(KERNELS_SIGMA_MM, plates):
+            self.step_table, self.plate_mm = self._blurred(kernel_sigma_mm), plate_mm
+            cost = self._cost(moved(plate_mm)) + (np.log(plate_mm / PLATE_MM) / LOG_PLATE_SIGMA) ** 2
+            if cost < best:
+                best, profile = cost, (self.step_table, plate_mm)
+        self.step_table, self.plate_mm = profile
         return moved(self.plate_mm)
 
-    def _residual(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _blurred(self, kernel_sigma_mm: float) -> FloatArray:
+        """The unit step as voxels and scanner show it, over `table_mm`."""
+        return blurred_step(self.table_mm, self.box_mm, float(np.sqrt(kernel_sigma_mm**2 + self.in_plane_variance_mm2)))
+
+    def _residual(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """HU minus the model at its best linear part, and that part (as in `_design`)."""
-        design = self._design(self._depth(coefficients))
+        design = self._design(self._depth(parameters))
         linear = _solution(design, self.voxels.hu, self.weights, slice(None))
         if linear[2] < 0:
-            others = [0, 1, 3]
-            linear = np.insert(_solution(design[:, others], self.voxels.hu, self.weights, others), 2, 0.0)
+            others = _solution(design[:, WITHOUT_PLATE], self.voxels.hu, self.weights, WITHOUT_PLATE)
+            linear = np.insert(others, 2, 0.0)
         return self.voxels.hu - design @ linear, linear
 
-    def _slope(self, coefficients: FloatArray, linear: FloatArray) -> FloatArray:
+    def _slope(self, parameters: FloatArray, linear: FloatArray) -> FloatArray:
         """The model's derivative by depth."""
-        depth = self._depth(coefficients)
+        depth = self._depth(parameters)
         return np.asarray((self._design(depth + 0.05) - self._design(depth - 0.05)) @ linear / 0.1)
 
-    def _depth(self, coefficients: FloatArray) -> FloatArray:
+    def _depth(self, parameters: FloatArray) -> FloatArray:
         """Depth of the voxels below the surface with its rounded rim.  [mm]"""
-        flat = self.sign * (self.terms @ coefficients - self.voxels.local_mm[:, 2])
+        flat = self.sign * (self._height_mm(parameters) - self.voxels.local_mm[:, 2])
         return np.asarray(flat - self.voxels.drop_mm)
 
-    def _cost(self, coefficients: FloatArray) -> float:
-        residual, _ = self._residual(coefficients)
-        away = (coefficients - self.start) / self.prior_sigma
+    def _cost(self, parameters: FloatArray) -> float:
+        residual, _ = self._residual(parameters)
+        away = (parameters - self.start) / self.prior_sigma
         return float((self.weights * residual**2).sum() + (away**2).sum())
 
-    def _reweigh(self, coefficients: FloatArray) -> None:
+    def _reweigh(self, parameters: FloatArray) -> None:
         """Inverse variances times Tukey's biweight.
 
         A voxel of the plate varies with the plate's thickness, besides the noise.  What stands out by less than the
         plate itself is no outlier: it may be the plate, in another place.
         """
-        residual, _ = self._residual(coefficients)
+        residual, _ = self._residual(parameters)
         noise = max(1.4826 * float(np.median(np.abs(residual))), 2.0)
-        depth = self._depth(coefficients)
+        depth = self._depth(parameters)
         plate = self.plate_hu * self._design(depth)[:, 2]
         variance = noise**2 + (VARIATION * plate) ** 2
         tolerated = np.maximum(variance, (VARIATION * self.contrast_hu) ** 2)
         biweight = np.clip(1.0 - residual**2 / (TUKEY_CUTOFF**2 * tolerated), 0.0, None) ** 2
         self.weights = self.independent_share * biweight / variance
 
-    def _stands_out(self, coefficients: FloatArray) -> bool:
+    def _stands_out(self, parameters: FloatArray) -> bool:
         """Whether there is a plate, and it and the spongy bone differ from the disc by many standard errors.
 
         Sclerosis as thick as a voxel hides the plate: the step to it says less of the surface than the label map.
         """
-        depth = self._depth(coefficients)
+        depth = self._depth(parameters)
         design = self._design(depth)
-        _, linear = self._residual(coefficients)
+        _, linear = self._residual(parameters)
         if linear[2] <= 0:
             return False
         weights = self.weights * (self.visible_share / self.independent_share)
-        covariance = np.linalg.pinv((design * weights[:, None]).T @ design)
-        contrast = np.array([0.0, 1.0, 1.0, 0.0])
+        known = np.diag([0.0, 0.0, 0.0, *LINEAR_PRIOR[3:, 1] ** -2])  # of slope and sclerosis, beside the voxels
+        covariance = np.linalg.pinv((design * weights[:, None]).T @ design + known)
+        contrast = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
         return bool(contrast @ linear > CLEAR_PLATE * np.sqrt(contrast @ covariance @ contrast))
 
     def _design(self, depth: FloatArray) -> FloatArray:
-        """Columns disc, spongy - disc, plate, slope of the model, shape (n, 4)."""
+        """Columns disc, spongy - disc, plate, slope and sclerosis of the model, shape (n, 5)."""
         outer = np.interp(depth, self.table_mm, self.step_table)
         inner = np.interp(depth - self.plate_mm, self.table_mm, self.step_table)
-        return np.stack([np.ones_like(depth), inner, outer - inner, np.maximum(depth - self.plate_mm, 0.0)], axis=1)
+        deeper = np.interp(depth - self.plate_mm - SCLEROSIS_MM, self.table_mm, self.step_table)
+        below = np.maximum(depth - self.plate_mm, 0.0)
+        return np.stack([np.ones_like(depth), inner, outer - inner, below, inner - deeper], axis=1)
 
 
 def blurred_step(depth_mm: FloatArray, box_mm: float, sigma_mm: float) -> FloatArray:

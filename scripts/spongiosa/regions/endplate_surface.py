@@ -8,16 +8,13 @@ import numpy as np
 
 from spongiosa.volume import FloatArray
 
-#: The dish ends at the ellipse whose half axes exceed those of the columns looked at by this much.  [mm]
-DISH_BEYOND_MM = 0.8
-
 #: The edge between endplate and wall is rounded over this much.  Ours: rims on thin slices look so.  [mm]
 RIM_ROUNDING_MM = 2.5
 
 #: Indices of the terms: rim plane (height, tilts), flat-bottomed dish, what the dish deviates from it, and what the rim
 #: deviates from a plane (saddle and twist).
 PLANE, DISH, SHAPE, WARP = [0, 1, 2], 3, [4, 5, 6, 7, 8], [9, 10]
-_TERM_COUNT = 11
+TERM_COUNT = 11
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,14 @@ class EndplateSurface:
     half_size_mm: tuple[float, float]
 
     @classmethod
-    def flat(cls, left_mm: FloatArray, posterior_mm: FloatArray) -> EndplateSurface:
-        """A surface at height 0 over the columns at (left, posterior), each shape (n,)."""
-        centre = float(left_mm.max() + left_mm.min()) / 2, float(posterior_mm.max() + posterior_mm.min()) / 2
-        # Columns are a millimetre wide.
-        half = tuple(float(np.ptp(each)) / 2 + 0.5 + DISH_BEYOND_MM for each in (left_mm, posterior_mm))
-        return cls(np.zeros(_TERM_COUNT), centre, (half[0], half[1]))
+    def flat(cls, centre_mm: tuple[float, float], half_size_mm: tuple[float, float]) -> EndplateSurface:
+        """A surface at height 0 whose dish has this centre and these half axes."""
+        return cls(np.zeros(TERM_COUNT), centre_mm, half_size_mm)
+
+    def with_terms(self, coefficients_mm: FloatArray, size: float = 1.0) -> EndplateSurface:
+        """The surface with other coefficients, its dish `size` times as wide and as deep from front to back."""
+        left, posterior = self.half_size_mm
+        return EndplateSurface(coefficients_mm, self.centre_mm, (left * size, posterior * size))
 
     def height_mm(self, left_mm: FloatArray, posterior_mm: FloatArray) -> FloatArray:
         """Superior coordinate of the surface over points of the frame, any shape, without the edge's rounding.  [mm]"""
