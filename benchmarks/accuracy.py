@@ -22,7 +22,7 @@ from accuracy_heights import exact_heights
 from accuracy_patients import LEVELS, Case, cases
 from accuracy_scans import localised_scan, noise_alone
 from accuracy_table import write_page
-from accuracy_truth import DEFINED, defined_hu
+from accuracy_truth import DEFINED, Defined, defined, single_slice
 
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
@@ -90,7 +90,7 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
         common | {"level": row["level"], "region": row["region"], "side": row["side"], "variant": row["variant"]}
         | {"measured": row["hu_mean"], "reason": row["reason"], "is_plain": row["level"] not in changed}
         | {"pedicle_width_mm": _pedicle_width_mm(scan, row)}
-        | _truths(scan, row) | {"placed": _placed(scan, ct, region), "noise": _weighted_mean(noise, region)}
+        | _truths(scan, row, ct, region) | {"placed": _placed(scan, ct, region), "noise": _weighted_mean(noise, region)}
         for row, region in zip(rows, regions, strict=True)
         if row["level"] in complete
     ]  # fmt: skip
@@ -98,13 +98,17 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
     return hu, anatomy
 
 
-def _truths(scan: RenderedScan, row: dict[str, Any]) -> dict[str, float]:
-    """HU of the region as it is defined, and of the generator's ideal one."""
+def _truths(scan: RenderedScan, row: dict[str, Any], ct: Volume, region: Region) -> dict[str, Any]:
+    """HU of the region as it is defined and of the generator's ideal one; whether another slice was measured."""
     level, name = str(row["level"]), str(row["region"])
     plane: Any = "endplate" if row["plane"] is None else row["plane"]
     side: Any = row["side"]
     ideal = float(scan.truth.hu(level, name, plane, side))
-    return {"truth": defined_hu(scan, level, name, plane) if name in DEFINED else ideal, "ideal": ideal}
+    true = defined(scan, level, name, plane) if name in DEFINED else Defined(ideal, float("nan"))
+    voxels = [] if region.weights is None else np.unravel_index(region.weights.indices, ct.geometry.shape)[0]
+    measured = single_slice(np.asarray(voxels))
+    is_other = np.isfinite(measured) and np.isfinite(true.slice_number) and measured != true.slice_number
+    return {"truth": true.hu, "ideal": ideal, "is_other_slice": bool(is_other)}
 
 
 def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:

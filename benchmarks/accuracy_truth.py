@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,14 @@ STEP_MM = 0.8
 DEFINED = (*ELLIPSES, *SHAPES, "body_trabecular", "body_central")
 
 
-def defined_hu(scan: RenderedScan, level: str, region: str, plane: Plane) -> float:
+class Defined(NamedTuple):
+    """Mean of the field over a region [HU], and the number of the slice that it lies in; NaN where there is none."""
+
+    hu: float
+    slice_number: float
+
+
+def defined(scan: RenderedScan, level: str, region: str, plane: Plane) -> Defined:
     """Mean of the continuous field over a region as it is defined for the scan's grid; NaN where it has no room.
 
     A region of a slice holds what its voxels hold: the field is averaged over the voxels that the region covers, each
@@ -56,14 +64,20 @@ def defined_hu(scan: RenderedScan, level: str, region: str, plane: Plane) -> flo
     regions = DefinedRegions.of(scan.patient.vertebrae[level], scan.ct)
     points = regions.points(region, plane, "none")
     if len(points) == 0:
-        return float("nan")
-    weights = np.ones(len(points))
+        return Defined(float("nan"), float("nan"))
+    weights, slice_number = np.ones(len(points)), float("nan")
     if region in (*ELLIPSES, *SHAPES):
         voxels, counts = np.unique(np.rint(regions.indices_zyx(points)), axis=0, return_counts=True)
+        slice_number = single_slice(voxels[:, 0])
         covered = Voxels(scan.ct.points_mm(voxels), counts.astype(float), regions.steps_mm)
         points, weights = covered.samples(STEP_MM)
     values = scan.patient.vertebra_values_at(level, points, scan.patient.tissues(scan.truth.kvp))
-    return float(np.average(values, weights=weights))
+    return Defined(float(np.average(values, weights=weights)), slice_number)
+
+
+def single_slice(numbers: NDArray[Any]) -> float:
+    """The only slice of some voxels; NaN for voxels of several slices, or none."""
+    return float(numbers[0]) if len(numbers) and (numbers == numbers[0]).all() else float("nan")
 
 
 @dataclass(frozen=True)
