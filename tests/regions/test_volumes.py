@@ -55,11 +55,23 @@ def test_the_inset_is_one_and_a_half_voxels_along_a_coarse_axis_and_five_millime
 
 
 def test_a_smaller_inset_reads_the_cortex_and_the_quality_figures_show_it():
-    """At 3 mm voxels, the 4 mm inset reads the blurred shell; the inset of two voxels does not."""
-    phantom = make_phantom((3.0, 3.0, 3.0))
+    """At pixels of 5 mm the outermost column of a label map counts as 5 mm deep: the 4 mm inset reads it and its shell,
+    the 6 mm inset does not."""
+    phantom = make_phantom((5.0, 5.0, 1.0))
     region = place(phantom)
     assert mean_hu(phantom, region.insets["inset_4mm"]) > CORE_HU + 2.0
     assert mean_hu(phantom, region.insets["inset_6mm"]) == pytest.approx(CORE_HU, abs=0.5)
+
+
+def test_a_voxel_whose_centre_lies_beside_the_inset_does_not_count():
+    """A dense layer 2 mm below the endplates, as under a crushed one: on 3 mm slices nothing of it is read."""
+    phantom = make_phantom((0.8, 0.8, 3.0), shift_mm=0.7)
+    region = place(phantom)
+    grid = phantom.ct.geometry
+    points = grid.points_mm(np.stack(np.unravel_index(region.weights.indices, grid.shape), axis=-1))
+    # The label map leaves the surface open by half a slice; the inset is 5 mm.
+    assert np.abs(points[:, 2]).max() <= HALF_HEIGHT_MM - 5.0 + 1.5
+    assert region.weights.weights.min() >= 0.15  # a corner of the inset, a little beyond a voxel's centre
 
 
 def test_weights_give_the_volume_of_the_inset_body(upright_l3):

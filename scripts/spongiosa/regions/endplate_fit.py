@@ -140,10 +140,10 @@ class _Fit:
         return np.asarray(rises[:, free])
 
     def _scanned(self, parameters: FloatArray) -> FloatArray:
-        """The best height and tilts on a grid, one after the other: a plate is not missed by a descent that starts
-        beside it."""
+        """The best height, tilts and dish on a grid, one after the other: a plate is not missed by a descent that
+        starts beside it."""
         for reach in (1.0, 0.5):
-            for term in PLANE:
+            for term in [*PLANE, DISH][: 4 if self.shows_blur else 3]:
                 offsets = np.linspace(-1.5, 1.5, 13) * reach * self.prior_sigma[term]
                 costs = []
                 for offset in offsets:

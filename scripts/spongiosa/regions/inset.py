@@ -60,11 +60,13 @@ class Inset:
         """The voxels between the body's `lower` and `upper` whose centres lie inside."""
         return np.asarray(self.body.unpadded(self.field) >= min(self.margins_mm))
 
-    def candidates(self) -> NDArray[np.int64]:
-        """The voxels on the scan's grid that the inset may touch, shape (n, 3), (z, y, x)."""
-        half_diagonal_mm = float(np.linalg.norm(self.body.grid.spacing_mm)) / 2
-        reached = self.body.unpadded(self.field) > min(self.margins_mm) - half_diagonal_mm
-        return np.asarray(np.argwhere(reached) + np.asarray(self.body.lower))
+    def voxels(self) -> NDArray[np.int64]:
+        """The voxels on the scan's grid whose centres lie inside, shape (n, 3), (z, y, x).
+
+        A voxel whose centre lies outside shows more of what lies beside the inset than of it: by its covered share, the
+        dense bone below a crushed endplate would count up to a voxel beyond the margin.
+        """
+        return np.asarray(np.argwhere(self.mask) + np.asarray(self.body.lower))
 
     def depth_mm(self, points_mm: FloatArray) -> FloatArray:
         """Depth of LPS points, shape (n, 3), inside the inset; negative outside.  [mm]"""

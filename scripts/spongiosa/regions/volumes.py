@@ -116,5 +116,5 @@ def _trabecular(site: Site) -> Inset:
 
 
 def _within(inset: Inset, *shapes: Shape) -> VoxelWeights:
-    """The share of each voxel that lies inside an inset and inside of every one of some shapes."""
-    return coverage_among(Intersection((*shapes, inset)), inset.body.grid, inset.candidates())
+    """The share of each of an inset's voxels that lies inside of it and inside of every one of some shapes."""
+    return coverage_among(Intersection((*shapes, inset)), inset.body.grid, inset.voxels())

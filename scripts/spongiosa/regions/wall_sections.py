@@ -36,7 +36,8 @@ class WallSections:
     def below(cls, body: VertebralBody, surface: Endplate, outward: float) -> WallSections:
         """Sections of a body below a surface in its frame; `outward` is 1 for a superior endplate, -1 for an inferior.
 
-        No section lies beyond the middle of the body: a deeply sunk endplate would be cut from the other side.
+        No section lies beyond the middle of the body.  What is inside of a deeper section is inside of every one above
+        it: a deeply sunk endplate is cut as a ring, which is open where the label map is thin.
         """
         surfaces = body.surfaces
         left, posterior = (
@@ -47,12 +48,13 @@ class WallSections:
         depths = np.unique(np.maximum(DEPTHS_MM, least))
         across, behind = np.meshgrid(left, posterior)
         above_middle = outward * surface(across, behind)
-        sections = []
-        for depth in depths:
+        inside, sections = np.zeros(across.shape, dtype=bool), []
+        for depth in [np.inf, *depths[::-1]]:
             height = outward * np.maximum(above_middle - depth, 0.0)
             points = body.frame.to_lps_mm(np.stack([across, behind, height], axis=-1))
-            sections.append(_distance_to_edge_mm(ndimage.binary_fill_holes(body.depth_mm(points) > 0)))
-        return cls(left, posterior, depths, np.stack(sections))
+            inside = ndimage.binary_fill_holes(inside | (body.depth_mm(points) > 0))
+            sections.append(_distance_to_edge_mm(inside))
+        return cls(left, posterior, depths, np.stack(sections[:0:-1]))
 
     def inwards_at_mm(self, left_mm: FloatArray, posterior_mm: FloatArray, depth_mm: FloatArray) -> FloatArray:
         """Distance to the wall of points at a depth below the surface, each shape (n,); the first section above it."""
