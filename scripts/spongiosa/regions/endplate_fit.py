@@ -140,10 +140,13 @@ class _Fit:
         return np.asarray(rises[:, free])
 
     def _scanned(self, parameters: FloatArray) -> FloatArray:
-        """The best height, tilts and dish on a grid, one after the other: a plate is not missed by a descent that
-        starts beside it."""
+        """The best height and tilts, and the dish where slices show it, on a grid, one after the other.
+
+        A plate is not missed by a descent that starts beside it.
+        """
+        sought = [*PLANE, DISH] if self.shows_blur else PLANE
         for reach in (1.0, 0.5):
-            for term in [*PLANE, DISH][: 4 if self.shows_blur else 3]:
+            for term in sought:
                 offsets = np.linspace(-1.5, 1.5, 13) * reach * self.prior_sigma[term]
                 costs = []
                 for offset in offsets:
