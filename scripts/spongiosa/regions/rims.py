@@ -28,10 +28,10 @@ WALL_SCATTER_MM = 0.15
 TUKEY_CUTOFF, REWEIGHINGS = 4.685, 5
 
 #: How far a wall stands out at the rims beyond the waist, and the standard deviation of that; standard deviations of
-#: how much it leans from rim to rim, turns from left to right and bends across: for what voxels of 3 mm leave open,
-#: where a parabola through a few steps ends anywhere.  Ours, starting values.  [mm]
+#: how much it leans from rim to rim, turns from left to right, bends across and is dented in the midline: for what
+#: voxels of 3 mm leave open, where a parabola through a few steps ends anywhere.  Ours, starting values.  [mm]
 WAIST_MM, WAIST_SIGMA_MM = 1.3, 0.8
-LEAN_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM = 1.5, 1.0, 2.0
+LEAN_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM = 1.5, 1.0, 2.0, 1.0
 #: Of where the wall stands nothing is known.  [mm]
 PLACE_SIGMA_MM = 1000.0
 
@@ -76,7 +76,8 @@ def _rim(
 def _wall(body: VertebralBody, endplates: tuple[Endplate, Endplate], left: FloatArray, towards: float) -> Wall:
     """Posterior coordinate of the anterior or posterior wall over (left, superior).  [mm]
 
-    A parabola across and along the height, fitted with Tukey's biweight: spurs and vessels are left aside.
+    A parabola along the height and a polynomial across, of which the fourth power dents the posterior wall in the
+    midline; fitted with Tukey's biweight: spurs and vessels are left aside.
     """
     (_, front, _), (_, back, _) = body.local_extent_mm
     near_edge = np.array([front if towards < 0 else back]) - towards * 2 * RIM_INSET_MM
@@ -94,11 +95,11 @@ def _wall(body: VertebralBody, endplates: tuple[Endplate, Endplate], left: Float
 
     def design(at_left: FloatArray, at_height: FloatArray) -> FloatArray:
         a, t = at_left / scale, (at_height - middle) / half
-        return np.stack([np.ones_like(t), t, t * t, a, a * a], axis=-1)
+        return np.stack([np.ones_like(t), t, t * t, a, a * a, a**4], axis=-1)
 
     found = np.isfinite(edge)
-    usual = np.array([0.0, 0.0, towards * WAIST_MM, 0.0, 0.0])
-    sigma = np.array([PLACE_SIGMA_MM, LEAN_SIGMA_MM, WAIST_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM])
+    usual = np.array([0.0, 0.0, towards * WAIST_MM, 0.0, 0.0, 0.0])
+    sigma = np.array([PLACE_SIGMA_MM, LEAN_SIGMA_MM, WAIST_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM])
     # The points are a millimetre apart: those on the face of one voxel tell no more than one of them.
     per_voxel = max(1.0, float(np.prod(sorted(body.grid.spacing_mm)[1:])))
     coefficients = _robust(design(across[found], along[found]), edge[found], usual, sigma / np.sqrt(per_voxel))
