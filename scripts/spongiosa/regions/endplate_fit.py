@@ -41,7 +41,7 @@ TUKEY_CUTOFF = 4.685  # 95 % efficiency for Gaussian residuals (Beaton and Tukey
 #: How much the plate's brightness varies from place to place, as a share of it.
 VARIATION = 0.3
 #: Sclerosis below a plate: a layer of this thickness.  [mm]
-SCLEROSIS_MM = 4.0
+SCLEROSIS_MM = 5.0
 #: What is known of disc, spongy bone minus disc and plate [HU], of the slope below the plate [HU/mm] and of the layer
 #: of sclerosis [HU] where thick slices show too little of them: mean and standard deviation.
 LINEAR_PRIOR = np.array([[80.0, 30.0], [50.0, 100.0], [700.0, 400.0], [0.0, 5.0], [0.0, 60.0]])
@@ -65,7 +65,7 @@ def fit_endplate(volume: Volume, bodies: Volume, body: VertebralBody, is_superio
     With d the depth of a voxel below the surface, its HU is modelled as
 
         disc + (spongy - disc) H(d - t) + plate (H(d) - H(d - t)) + slope max(d - t, 0)
-            + sclerosis (H(d - t) - H(d - t - 4 mm)),
+            + sclerosis (H(d - t) - H(d - t - 5 mm)),
 
     H the unit step blurred by the voxel's extent along the surface's normal (a box) and the kernel (a Gaussian), t the
     plate's thickness.  The surface is a dish in a plane rim (`EndplateSurface`), the label map's its starting point;
