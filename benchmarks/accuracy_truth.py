@@ -37,9 +37,9 @@ OBLIQUE_REACH, OBLIQUE_KEPT_MM = 1.5, 1.0
 CLEARANCE_MM, PLATE_MM = 2.0, 1.0
 #: An outer slice whose ellipse is smaller than this share of the next slice's gives way to it.
 KEPT_SHARE = 0.6
-#: Where the mean under the ellipse of an outer native slice falls by more than this from one slice to the next, the
-#: slice below the last such fall is measured.  [HU]
-STEEPEST_STEP_HU = 30.0
+#: Where the mean under the ellipse of an outer native slice falls by more than this within a distance, or from one
+#: slice to the next on thicker ones, the slice below the last such fall is measured.  [HU, mm]
+STEEPEST_STEP_HU, STEP_MM_OF_FALL = 30.0, 3.0
 #: The surface of an endplate on the axis is its median within this radius.  [mm]
 AXIS_RADIUS_MM = 6.0
 #: Height of the central cylinder, and its semi-axes as a share of the ellipse's.  [mm, -]
@@ -88,7 +88,8 @@ def _steps_below_dense_bone(scan: RenderedScan, level: str, regions: DefinedRegi
         _mean_of_voxels(scan, level, regions, voxels + np.array([towards * step, 0, 0]), counts)
         for step in range(slices)
     ]
-    falls = np.flatnonzero(-np.diff(means) > STEEPEST_STEP_HU)
+    lag = max(1, int(np.ceil(STEP_MM_OF_FALL / float(regions.steps_mm[2, 2]) - 0.01)))
+    falls = np.flatnonzero(np.asarray(means[:-lag]) - np.asarray(means[lag:]) > STEEPEST_STEP_HU)
     return 0 if falls.size == 0 else int(falls[-1]) + 1
 
 

@@ -135,6 +135,18 @@ def test_a_slice_in_sclerosis_gives_way_to_the_one_below_it_wherever_the_slices_
     assert "deeper_slice" not in other.flags
 
 
+def test_on_thin_slices_a_fall_counts_over_three_millimetres():
+    """25 HU per millimetre down to 4 mm below the slice: no slice of 1 mm falls by 30 HU, three of them do."""
+    phantom = make_phantom((1.0, 1.0, 1.0))
+    grid = phantom.ct.geometry
+    z = grid.points_mm(np.argwhere(phantom.ct.voxels > -np.inf))[:, 2].reshape(grid.shape)
+    ramp = Volume((CORE_HU + 25.0 * np.maximum(z - 6.0, 0.0)).astype(np.float32), grid)
+    region = place_in(ramp, phantom, "superior")
+    assert slice_of(phantom, region) < slice_of(phantom, place_in(None, phantom, "superior"))
+    hu = np.average(ramp.voxels.reshape(-1)[region.weights.indices], weights=region.weights.weights)
+    assert hu <= CORE_HU + 30.0
+
+
 def test_bone_that_changes_little_keeps_its_slice_and_null_keeps_any():
     phantom = make_phantom((1.0, 1.0, 3.0))
     plain = place_in(None, phantom, "superior")

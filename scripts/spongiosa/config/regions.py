@@ -46,9 +46,9 @@ class EllipseSettings(Section):
         30.0,
         gt=0,
         le=1000,
-        description="Where HU fall by more than this from one native slice to the next between an outer ellipse and "
-        "the middle of the body, below a sclerotic or crushed endplate, the slice below the last such fall is "
-        "measured; null keeps the nearest slice. [HU]",
+        description="Where HU fall by more than this within 3 mm (on thicker slices from one to the next) between an "
+        "outer ellipse and the middle of the body, below a sclerotic or crushed endplate, the native slice below the "
+        "last such fall is measured; null keeps the nearest slice. [HU]",
     )
     posterior_exclusion: float = Field(
         0.2,

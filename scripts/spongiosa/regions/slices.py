@@ -26,6 +26,9 @@ ENDPLATE_CLEARANCE_MM = 2.0
 #: A native slice whose ellipse is smaller than this share of the next slice's loses it to the endplate and gives way.
 KEPT_SHARE = 0.6
 
+#: HU that fall steeply do so within this, or from one slice to the next on thicker ones.  [mm]
+STEP_MM = 3.0
+
 #: Flag of a region that lies deeper than configured, because the slices nearer to the endplate are much denser.
 DEEPER_SLICE = "deeper_slice"
 
@@ -83,6 +86,7 @@ class _Slice:
 def _below_dense_bone(site: Site, height: Height, first: _Slice) -> _Slice:
     """`first`, or the native slice below the last steep fall of HU between it and the middle of the body.
 
+    A fall is steep when it exceeds `ellipse.steepest_step_hu` within `STEP_MM`, or from slice to slice on thicker ones.
     Where HU fall by a hundred from slice to slice, below a sclerotic or crushed endplate, a tenth of a millimetre of
     the endplate decides which slice is measured, and its value says nothing of the spongy bone.
     """
@@ -93,7 +97,8 @@ def _below_dense_bone(site: Site, height: Height, first: _Slice) -> _Slice:
     while (plane := next_slice(planes[-1], site.body)) is not None and _is_before_the_middle(plane, site.body, height):
         planes.append(plane)
     means = first.means_hu(volume, axis, np.array([plane.slice_index for plane in planes]))
-    falls = np.flatnonzero(means[:-1] - means[1:] > steepest)
+    lag = max(1, int(np.ceil(STEP_MM / voxel_extent_mm(site.body.grid, first.plane.axes.normal) - 0.01)))
+    falls = np.flatnonzero(means[:-lag] - means[lag:] > steepest)
     if falls.size == 0:
         return first
     plane = planes[int(falls[-1]) + 1]
