@@ -10,7 +10,7 @@ scan only its grid is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,9 +37,6 @@ OBLIQUE_REACH, OBLIQUE_KEPT_MM = 1.5, 1.0
 CLEARANCE_MM, PLATE_MM = 2.0, 1.0
 #: An outer slice whose ellipse is smaller than this share of the next slice's gives way to it.
 KEPT_SHARE = 0.6
-#: Where the mean under the ellipse of an outer native slice falls by more than this within a distance, or from one
-#: slice to the next on thicker ones, the slice below the last such fall is measured.  [HU, mm]
-STEEPEST_STEP_HU, STEP_MM_OF_FALL = 30.0, 3.0
 #: The surface of an endplate on the axis is its median within this radius.  [mm]
 AXIS_RADIUS_MM = 6.0
 #: Height of the central cylinder, and its semi-axes as a share of the ellipse's.  [mm, -]
@@ -65,45 +62,17 @@ def defined(scan: RenderedScan, level: str, region: str, plane: Plane) -> Define
     weighed by its covered area, over the thickness of the slice.
     """
     regions = DefinedRegions.of(scan.patient.vertebrae[level], scan.ct)
-    if plane == "axial" and region in ELLIPSES and region != "ellipse_mid":
-        regions = replace(regions, steps_deeper=_steps_below_dense_bone(scan, level, regions, region))
     points = regions.points(region, plane, "none")
     if len(points) == 0:
         return Defined(float("nan"), float("nan"))
-    if region not in (*ELLIPSES, *SHAPES):
-        return Defined(_mean(scan, level, points, np.ones(len(points))), float("nan"))
-    voxels, counts = np.unique(np.rint(regions.indices_zyx(points)), axis=0, return_counts=True)
-    return Defined(_mean_of_voxels(scan, level, regions, voxels, counts), single_slice(voxels[:, 0]))
-
-
-def _steps_below_dense_bone(scan: RenderedScan, level: str, regions: DefinedRegions, region: str) -> int:
-    """How many slices the last steep fall under the ellipse, before the middle of the body, lies below it."""
-    points = regions.points(region, "axial", "none")
-    if len(points) == 0:
-        return 0
-    voxels, counts = np.unique(np.rint(regions.indices_zyx(points)), axis=0, return_counts=True)
-    towards = -1 if region == "ellipse_superior" else 1
-    slices = regions.slices_before_the_middle(region)
-    means = [
-        _mean_of_voxels(scan, level, regions, voxels + np.array([towards * step, 0, 0]), counts)
-        for step in range(slices)
-    ]
-    lag = max(1, int(np.ceil(STEP_MM_OF_FALL / float(regions.steps_mm[2, 2]) - 0.01)))
-    falls = np.flatnonzero(np.asarray(means[:-lag]) - np.asarray(means[lag:]) > STEEPEST_STEP_HU)
-    return 0 if falls.size == 0 else int(falls[-1]) + 1
-
-
-def _mean_of_voxels(
-    scan: RenderedScan, level: str, regions: DefinedRegions, voxels: Floats, counts: NDArray[Any]
-) -> float:
-    """Mean of the field over voxels (z, y, x), each weighed by the points of a region that lie in it.  [HU]"""
-    covered = Voxels(scan.ct.points_mm(voxels), counts.astype(float), regions.steps_mm)
-    return _mean(scan, level, *covered.samples(STEP_MM))
-
-
-def _mean(scan: RenderedScan, level: str, points: Floats, weights: Floats) -> float:
+    weights, slice_number = np.ones(len(points)), float("nan")
+    if region in (*ELLIPSES, *SHAPES):
+        voxels, counts = np.unique(np.rint(regions.indices_zyx(points)), axis=0, return_counts=True)
+        slice_number = single_slice(voxels[:, 0])
+        covered = Voxels(scan.ct.points_mm(voxels), counts.astype(float), regions.steps_mm)
+        points, weights = covered.samples(STEP_MM)
     values = scan.patient.vertebra_values_at(level, points, scan.patient.tissues(scan.truth.kvp))
-    return float(np.average(values, weights=weights))
+    return Defined(float(np.average(values, weights=weights)), slice_number)
 
 
 def single_slice(numbers: NDArray[Any]) -> float:
@@ -113,13 +82,9 @@ def single_slice(numbers: NDArray[Any]) -> float:
 
 @dataclass(frozen=True)
 class DefinedRegions(IdealRegions):
-    """Regions of one vertebra as they are defined for one grid.
-
-    `steps_deeper` moves the outer native slices so many slices towards the middle.
-    """
+    """Regions of one vertebra as they are defined for one grid."""
 
     grid: SyntheticImage
-    steps_deeper: int = 0
 
     @classmethod
     def of(cls, vertebra: Vertebra, grid: SyntheticImage) -> DefinedRegions:
@@ -148,28 +113,12 @@ class DefinedRegions(IdealRegions):
         if region == "ellipse_mid" or plane == "endplate":
             return first
         origin, across, back = self._slice(region, plane)
-
-        def further(slices: int) -> Ellipse | None:
-            return largest_inscribed_ellipse(self._section(), origin + slices * self._inward(region), across, back)
-
-        deeper = further(1)
-        gives_way = deeper is not None and (first is None or first.area_mm2 < KEPT_SHARE * deeper.area_mm2)
-        if self.steps_deeper:
-            return further(self.steps_deeper + gives_way)
-        return deeper if gives_way else first
-
-    def slices_before_the_middle(self, region: str) -> int:
-        """Slices from that of an outer native ellipse to the middle of the body, itself included."""
-        ellipse = self.ellipse(region, "axial")
-        if ellipse is None:
-            return 0
-        beyond_mm = abs(float((ellipse.centre_mm - self._centre) @ self._axis)) * float(self._axis[2])
-        return int(np.ceil(beyond_mm / self._slice_mm))
-
-    def _inward(self, region: str) -> Floats:
-        """From one native slice to the next towards the middle, along the body's axis, LPS."""
         inward = -1.0 if region == "ellipse_superior" else 1.0
-        return np.asarray(self._axis * (inward * self._slice_mm / self._axis[2]))
+        further = origin + self._axis * (inward * self._slice_mm / self._axis[2])
+        deeper = largest_inscribed_ellipse(self._section(), further, across, back)
+        if deeper is not None and (first is None or first.area_mm2 < KEPT_SHARE * deeper.area_mm2):
+            return deeper
+        return first
 
     def _section(self, limit_v_mm: float = np.inf) -> Callable[[Floats], Floats]:
         """Signed distance to the trabecular area of a slice, which keeps its thickness from the endplates."""

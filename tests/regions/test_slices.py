@@ -10,7 +10,6 @@ from spongiosa.regions.planes import measurement_plane
 from spongiosa.regions.sections import cut, largest_ellipse
 from spongiosa.regions.site import Site
 from spongiosa.regions.slices import place_ellipses
-from spongiosa.volume import Volume
 
 from .vertebral_phantom import CORE_HU, HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDTH_MM, LEVELS, Phantom, make_phantom
 
@@ -99,76 +98,3 @@ def test_an_inset_that_leaves_no_room_gives_a_reason_and_no_number(upright_l3):
     region = place_ellipse(body_of(narrow), "L3", "mid", "axial", SETTINGS)
     assert region.reason == Reason.REGION_TOO_SMALL
     assert region.weights is None
-
-
-def sclerotic(phantom: Phantom, thickness_mm: float, is_superior: bool = True) -> Volume:
-    """The scan with 400 HU below one endplate, over a thickness from the endplate."""
-    grid = phantom.ct.geometry
-    heights = grid.points_mm(np.argwhere(phantom.ct.voxels > -np.inf))[:, 2].reshape(grid.shape)
-    depth = HALF_HEIGHT_MM - (heights if is_superior else -heights)
-    is_dense = (depth < thickness_mm) & (phantom.bodies.voxels > 0)
-    return Volume(np.where(is_dense, 400.0, phantom.ct.voxels).astype(np.float32), grid)
-
-
-def place_in(volume: Volume | None, phantom: Phantom, height: str, plane: str = "axial", **ellipse):
-    settings = RegionsSettings(plane=plane, ellipse=EllipseSettings(**ellipse))
-    site = Site("L3", body_of(phantom), None, settings, volume=volume)
-    return next(region for region in place_ellipses(site) if region.name == f"ellipse_{height}")
-
-
-def slice_of(phantom: Phantom, region) -> int:
-    (number,) = set(np.unravel_index(region.weights.indices, phantom.ct.geometry.shape)[0].tolist())
-    return int(number)
-
-
-@pytest.mark.parametrize("height", ["superior", "inferior"])
-@pytest.mark.parametrize("shift_mm", [0.0, 0.5, 1.0, 1.5, 2.0, 2.5])
-def test_a_slice_in_sclerosis_gives_way_to_the_one_below_it_wherever_the_slices_lie(height, shift_mm):
-    """8 mm of 400 HU below an endplate on 3 mm slices: 30 HU, what a slice may exceed the next one by."""
-    phantom = make_phantom((1.0, 1.0, 3.0), shift_mm=shift_mm)
-    volume = sclerotic(phantom, 8.0, height == "superior")
-    region = place_in(volume, phantom, height)
-    hu = np.average(volume.voxels.reshape(-1)[region.weights.indices], weights=region.weights.weights)
-    assert hu == pytest.approx(CORE_HU, abs=30.0)
-    assert "deeper_slice" in region.flags
-    other = place_in(volume, phantom, "inferior" if height == "superior" else "superior")
-    assert "deeper_slice" not in other.flags
-
-
-def test_on_thin_slices_a_fall_counts_over_three_millimetres():
-    """25 HU per millimetre down to 4 mm below the slice: no slice of 1 mm falls by 30 HU, three of them do."""
-    phantom = make_phantom((1.0, 1.0, 1.0))
-    grid = phantom.ct.geometry
-    z = grid.points_mm(np.argwhere(phantom.ct.voxels > -np.inf))[:, 2].reshape(grid.shape)
-    ramp = Volume((CORE_HU + 25.0 * np.maximum(z - 6.0, 0.0)).astype(np.float32), grid)
-    region = place_in(ramp, phantom, "superior")
-    assert slice_of(phantom, region) < slice_of(phantom, place_in(None, phantom, "superior"))
-    hu = np.average(ramp.voxels.reshape(-1)[region.weights.indices], weights=region.weights.weights)
-    assert hu <= CORE_HU + 30.0
-
-
-def test_bone_that_changes_little_keeps_its_slice_and_null_keeps_any():
-    phantom = make_phantom((1.0, 1.0, 3.0))
-    plain = place_in(None, phantom, "superior")
-    dense = sclerotic(phantom, 8.0)
-    kept = place_in(phantom.ct, phantom, "superior")
-    assert slice_of(phantom, kept) == slice_of(phantom, plain) and kept.flags == ()
-    assert slice_of(phantom, place_in(dense, phantom, "superior", steepest_step_hu=None)) == slice_of(phantom, plain)
-    assert slice_of(phantom, place_in(dense, phantom, "superior")) != slice_of(phantom, plain)
-
-
-def test_a_body_that_is_dense_to_its_middle_is_measured_before_its_middle():
-    """The steps end on the side of the endplate, however steep the last one is."""
-    phantom = make_phantom((1.0, 1.0, 3.0))
-    z = phantom.ct.geometry.points_mm(np.argwhere(phantom.ct.voxels > -np.inf))[:, 2].reshape(phantom.ct.voxels.shape)
-    ramp = Volume((100.0 + 40.0 * z).astype(np.float32), phantom.ct.geometry)  # 120 HU per slice
-    region = place_in(ramp, phantom, "superior")
-    middle = float(phantom.ct.geometry.indices_zyx(body_of(phantom).frame.centre_mm)[0])
-    assert 0.0 < slice_of(phantom, region) - middle <= 1.0
-
-
-def test_an_oblique_plane_stays_where_it_is_configured():
-    phantom = make_phantom((1.0, 1.0, 3.0))
-    kept, dense = (place_in(each, phantom, "superior", "endplate") for each in (phantom.ct, sclerotic(phantom, 8.0)))
-    assert (kept.weights.indices == dense.weights.indices).all()
-    assert dense.flags == ()

@@ -19,6 +19,5 @@ class ExtractSettings(Section):
     excluded_flags: tuple[str, ...] = Field(
         ("metal", "cement"),
         description="Levels with one of these flags get a reason instead of values: `metal`, `cement`, `sclerosis`, "
-        "`bone_island`, `fractured`, `partial_volume` or `deeper_slice` (those of a region), or any flag of the "
-        "localiser.",
+        "`bone_island`, `fractured`, `partial_volume` (that of a region), or any flag of the localiser.",
     )

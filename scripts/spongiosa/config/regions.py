@@ -42,14 +42,6 @@ class EllipseSettings(Section):
     fraction: float = Field(
         1.0, gt=0.2, le=1, description="Semi-axes as a fraction of the largest inscribed ellipse's. [fraction]"
     )
-    steepest_step_hu: float | None = Field(
-        30.0,
-        gt=0,
-        le=1000,
-        description="Where HU fall by more than this within 3 mm (on thicker slices from one to the next) between an "
-        "outer ellipse and the middle of the body, below a sclerotic or crushed endplate, the native slice below the "
-        "last such fall is measured; null keeps the nearest slice. [HU]",
-    )
     posterior_exclusion: float = Field(
         0.2,
         ge=0,

@@ -17,7 +17,7 @@ from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.regions.pedicle_axes import Pedicle, trace_pedicles
 from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.region import Region
-from spongiosa.volume import FloatArray, Volume
+from spongiosa.volume import FloatArray
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Site:
     by side, and its flags.
 
     `vertebra` is the whole vertebra on the same grid and with the same frame as `body`; None when only bodies are
-    marked.  `volume` is the image in HU, for rules that look at it.
+    marked.
     """
 
     level: str
@@ -59,7 +59,6 @@ class Site:
     variant: str = "default"
     screws: Mapping[str, BoneAxis] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
-    volume: Volume | None = None
 
     @cached_property
     def bone(self) -> PedicleBone | None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.config.regions import EllipseSettings
 from spongiosa.outcome import Reason
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
-from spongiosa.regions.coverage import VoxelWeights
 from spongiosa.regions.planes import ENDPLATE_THICKNESS_MM, Height, SlicePlane, measurement_plane, next_slice
 from spongiosa.regions.region import Region
 from spongiosa.regions.sections import Section, cut, largest_ellipse
 from spongiosa.regions.shapes import EllipticCylinder
 from spongiosa.regions.site import Site
-from spongiosa.volume import FloatArray, Volume
 
 #: What a region keeps from the endplates where a tilted slice cuts them: half the smallest allowed offset of the
 #: plane, or half a slice and the thickness of an endplate.  [mm]
@@ -25,12 +20,6 @@ ENDPLATE_CLEARANCE_MM = 2.0
 
 #: A native slice whose ellipse is smaller than this share of the next slice's loses it to the endplate and gives way.
 KEPT_SHARE = 0.6
-
-#: HU that fall steeply do so within this, or from one slice to the next on thicker ones.  [mm]
-STEP_MM = 3.0
-
-#: Flag of a region that lies deeper than configured, because the slices nearer to the endplate are much denser.
-DEEPER_SLICE = "deeper_slice"
 
 HEIGHTS: tuple[Height, ...] = ("superior", "mid", "inferior")
 
@@ -56,60 +45,8 @@ def _place_ellipse(site: Site, height: Height) -> Region:
     if ellipse is None:
         detail = f"The trabecular area of {site.level} in the plane of {name} has no room for an ellipse."
         return site.missing(name, Reason.REGION_TOO_SMALL, detail, plane=kind)
-    first = _Slice(plane, ellipse)
-    measured = first if deeper is None else _below_dense_bone(site, height, first)
-    flags = () if measured is first else (DEEPER_SLICE,)
-    return site.region(name, measured.weights, plane=kind, area_mm2=measured.ellipse.area_mm2, flags=flags)
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """A plane with the ellipse in it."""
-
-    plane: SlicePlane
-    ellipse: EllipticCylinder
-
-    @cached_property
-    def weights(self) -> VoxelWeights:
-        return self.plane.weights(self.ellipse, self.ellipse.outline_mm())
-
-    def means_hu(self, volume: Volume, slice_axis: int, slices: NDArray[np.int64]) -> FloatArray:
-        """Means of the image under the ellipse in native slices of these numbers, shape (n,)."""
-        voxels = list(np.unravel_index(self.weights.indices, volume.voxels.shape))
-        means = []
-        for number in slices:
-            voxels[slice_axis] = np.full(len(self.weights.indices), number)
-            means.append(np.average(volume.voxels[tuple(voxels)], weights=self.weights.weights.astype(float)))
-        return np.asarray(means)
-
-
-def _below_dense_bone(site: Site, height: Height, first: _Slice) -> _Slice:
-    """`first`, or the native slice below the last steep fall of HU between it and the middle of the body.
-
-    A fall is steep when it exceeds `ellipse.steepest_step_hu` within `STEP_MM`, or from slice to slice on thicker ones.
-    Where HU fall by a hundred from slice to slice, below a sclerotic or crushed endplate, a tenth of a millimetre of
-    the endplate decides which slice is measured, and its value says nothing of the spongy bone.
-    """
-    steepest, volume, axis = site.settings.ellipse.steepest_step_hu, site.volume, first.plane.slice_axis
-    if steepest is None or volume is None or axis is None or first.weights.indices.size == 0:
-        return first
-    planes = [first.plane]
-    while (plane := next_slice(planes[-1], site.body)) is not None and _is_before_the_middle(plane, site.body, height):
-        planes.append(plane)
-    means = first.means_hu(volume, axis, np.array([plane.slice_index for plane in planes]))
-    lag = max(1, int(np.ceil(STEP_MM / voxel_extent_mm(site.body.grid, first.plane.axes.normal) - 0.01)))
-    falls = np.flatnonzero(means[:-lag] - means[lag:] > steepest)
-    if falls.size == 0:
-        return first
-    plane = planes[int(falls[-1]) + 1]
-    ellipse = _ellipse_in(site.body, plane, height, site.settings.ellipse)
-    return first if ellipse is None else _Slice(plane, ellipse)
-
-
-def _is_before_the_middle(plane: SlicePlane, body: VertebralBody, height: Height) -> bool:
-    """Whether a plane still lies on the side of its endplate."""
-    beyond = float((plane.axes.point_mm - body.frame.centre_mm) @ body.frame.superior)
-    return beyond > 0 if height == "superior" else beyond < 0
+    weights = plane.weights(ellipse, ellipse.outline_mm())
+    return site.region(name, weights, plane=kind, area_mm2=ellipse.area_mm2)
 
 
 def _ellipse_in(
