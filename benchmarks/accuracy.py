@@ -99,7 +99,8 @@ def measure(case: Case, scans: Path | None = None) -> tuple[list[dict[str, Any]]
 
 
 def _truths(scan: RenderedScan, row: dict[str, Any], ct: Volume, region: Region) -> dict[str, Any]:
-    """HU of the region as it is defined and of the generator's ideal one; whether another slice was measured."""
+    """HU of the region as it is defined, the same in the slice that was measured, and of the generator's ideal one;
+    whether another slice was measured."""
     level, name = str(row["level"]), str(row["region"])
     plane: Any = "endplate" if row["plane"] is None else row["plane"]
     side: Any = row["side"]
@@ -108,7 +109,8 @@ def _truths(scan: RenderedScan, row: dict[str, Any], ct: Volume, region: Region)
     voxels = [] if region.weights is None else np.unravel_index(region.weights.indices, ct.geometry.shape)[0]
     measured = single_slice(np.asarray(voxels))
     is_other = np.isfinite(measured) and np.isfinite(true.slice_number) and measured != true.slice_number
-    return {"truth": true.hu, "ideal": ideal, "is_other_slice": bool(is_other)}
+    own = defined(scan, level, name, plane, int(measured)).hu if is_other else true.hu
+    return {"truth": true.hu, "own_slice": own, "ideal": ideal, "is_other_slice": bool(is_other)}
 
 
 def _placed(scan: RenderedScan, ct: Volume, region: Region) -> float:

@@ -10,7 +10,7 @@ scan only its grid is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,13 +55,13 @@ class Defined(NamedTuple):
     slice_number: float
 
 
-def defined(scan: RenderedScan, level: str, region: str, plane: Plane) -> Defined:
+def defined(scan: RenderedScan, level: str, region: str, plane: Plane, slice_number: int | None = None) -> Defined:
     """Mean of the continuous field over a region as it is defined for the scan's grid; NaN where it has no room.
 
     A region of a slice holds what its voxels hold: the field is averaged over the voxels that the region covers, each
-    weighed by its covered area, over the thickness of the slice.
+    weighed by its covered area, over the thickness of the slice.  With `slice_number` it lies in that native slice.
     """
-    regions = DefinedRegions.of(scan.patient.vertebrae[level], scan.ct)
+    regions = replace(DefinedRegions.of(scan.patient.vertebrae[level], scan.ct), slice_number=slice_number)
     points = regions.points(region, plane, "none")
     if len(points) == 0:
         return Defined(float("nan"), float("nan"))
@@ -82,9 +82,10 @@ def single_slice(numbers: NDArray[Any]) -> float:
 
 @dataclass(frozen=True)
 class DefinedRegions(IdealRegions):
-    """Regions of one vertebra as they are defined for one grid."""
+    """Regions of one vertebra as they are defined for one grid; native slices are the one given, if one is."""
 
     grid: SyntheticImage
+    slice_number: int | None = None
 
     @classmethod
     def of(cls, vertebra: Vertebra, grid: SyntheticImage) -> DefinedRegions:
@@ -110,7 +111,7 @@ class DefinedRegions(IdealRegions):
     def ellipse(self, region: str, plane: Plane) -> Ellipse | None:
         """The ellipse of a slice; an outer native slice that loses too much of it gives way to the next."""
         first = super().ellipse(region, plane)
-        if region == "ellipse_mid" or plane == "endplate":
+        if region == "ellipse_mid" or plane == "endplate" or self.slice_number is not None:
             return first
         origin, across, back = self._slice(region, plane)
         inward = -1.0 if region == "ellipse_superior" else 1.0
@@ -172,6 +173,7 @@ class DefinedRegions(IdealRegions):
             bound = (float(limit[2]) - low) / self._slice_mm
             is_above = float((limit - self._centre) @ self._axis) > 0.0
             number = min(number, int(np.floor(bound))) if is_above else max(number, int(np.ceil(bound)))
+        number = number if self.slice_number is None else self.slice_number
         return wanted + self._axis * ((low + number * self._slice_mm - float(wanted[2])) / self._axis[2])
 
     def _surface_height(self, name: str) -> float:
