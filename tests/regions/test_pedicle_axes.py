@@ -1,10 +1,13 @@
 """Axes and sections of pedicles of known geometry, in sound label maps and in those that miss their marrow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spongiosa.config.regions import PedicleSettings, RegionsSettings, TrajectorySettings
 from spongiosa.outcome import Reason
+from spongiosa.regions import pedicle_axes
 from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.pedicles import inset_mm, place_pedicles
@@ -36,6 +39,16 @@ def test_the_axis_is_the_tubes_and_does_not_lean_towards_a_process_on_one_side(v
         offset = pedicle.isthmus_mm - point
         assert angle_deg(pedicle.direction, direction) <= 1.0
         assert np.linalg.norm(offset - (offset @ direction) * direction) <= 0.3
+
+
+@pytest.mark.parametrize(("medial_deg", "kept"), [(30.0, {"left", "right"}), (43.0, {"left"})])
+def test_of_two_axes_that_point_differently_the_one_turned_further_is_none(vertebra, monkeypatch, medial_deg, kept):
+    """The left one converges by 15 degrees; in a real scan of 3 mm a right one by 43 ran through the wall."""
+    exact, frame = find_pedicles(vertebra.whole, vertebra.body), vertebra.body.frame
+    angle = np.deg2rad(medial_deg)
+    turned = replace(exact["right"], direction=np.sin(angle) * frame.left - np.cos(angle) * frame.posterior)
+    monkeypatch.setattr(pedicle_axes, "_trace", lambda bone, body, sign: exact["left"] if sign > 0 else turned)
+    assert set(find_pedicles(vertebra.whole, vertebra.body)) == kept
 
 
 def test_the_section_has_the_size_of_the_tube(vertebra):

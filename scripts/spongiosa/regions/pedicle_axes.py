@@ -24,6 +24,9 @@ LATERAL_MM, HEIGHT_MM, SEARCH_MM = (4.0, 34.0), (-20.0, 26.0), (1.0, 14.0)
 AREA_LIMITS_MM2 = (15.0, 450.0)
 #: A line that is turned further from the antero-posterior direction, or up or down, is no pedicle.
 LARGEST_ANGLE_DEG, LARGEST_SAGITTAL_ANGLE_DEG = 50.0, 25.0
+#: Of two pedicles whose angles to the midline differ by more, the one that is turned further runs through something
+#: else: sides of a vertebra differ by a few degrees, axes in voxels of 3 mm err by up to 8.
+LARGEST_ASYMMETRY_DEG = 20.0
 #: An isthmus that moves further across its axis from where the coronal sections show it is another bone's; along the
 #: axis it may slide, for the long pedicles of L5 hardly narrow.  [mm]
 LARGEST_DRIFT_MM, LARGEST_SLIDE_MM = 6.0, 12.0
@@ -71,7 +74,17 @@ def find_pedicles(vertebra: VertebralBody, body: VertebralBody) -> dict[str, Ped
 def trace_pedicles(bone: PedicleBone, body: VertebralBody) -> dict[str, Pedicle]:
     """As `find_pedicles`, in bone whose pedicles are filled."""
     found = {side: _trace(bone, body, sign) for side, sign in SIDES.items()}
-    return {side: pedicle for side, pedicle in found.items() if pedicle is not None}
+    traced = {side: pedicle for side, pedicle in found.items() if pedicle is not None}
+    angles = {side: _convergence_deg(pedicle, body, SIDES[side]) for side, pedicle in traced.items()}
+    if len(angles) == len(SIDES) and abs(angles["left"] - angles["right"]) > LARGEST_ASYMMETRY_DEG:
+        del traced[max(angles, key=lambda side: abs(angles[side]))]
+    return traced
+
+
+def _convergence_deg(pedicle: Pedicle, body: VertebralBody, sign: float) -> float:
+    """Angle of an axis to the midline in the axial plane of the frame, positive towards the midline in front."""
+    frame = body.frame
+    return float(np.degrees(np.arctan2(-sign * (pedicle.direction @ frame.left), -pedicle.direction @ frame.posterior)))
 
 
 def _trace(bone: PedicleBone, body: VertebralBody, sign: float) -> Pedicle | None:
