@@ -111,7 +111,7 @@ class _Fit:
 
     def run(self, start: EndplateSurface, prior_sigma: FloatArray) -> EndplateSurface | None:
         """The surface where the model fits best, or None when the plate does not stand out."""
-        self.shape = start
+        self.shape, self.size_of_terms = start, float("nan")
         self.start, self.prior_sigma = np.append(start.coefficients_mm, 0.0), prior_sigma
         self.weights = np.full(len(self.voxels.hu), self.independent_share / NOISE_HU**2)
         parameters = self._scanned(self.start.copy())
@@ -126,12 +126,19 @@ class _Fit:
     def _surface(self, parameters: FloatArray) -> EndplateSurface:
         return self.shape.with_terms(parameters[:TERM_COUNT], float(np.exp(parameters[SIZE])))
 
+    def _terms(self, parameters: FloatArray) -> FloatArray:
+        """The surface's terms over the voxels, shape (n, 11); they change with the dish's size alone."""
+        if parameters[SIZE] != self.size_of_terms:
+            self.size_of_terms = float(parameters[SIZE])
+            self.terms = self._surface(parameters).terms(*self.voxels.local_mm.T[:2])
+        return self.terms
+
     def _height_mm(self, parameters: FloatArray) -> FloatArray:
-        return self._surface(parameters).height_mm(*self.voxels.local_mm.T[:2])
+        return np.asarray(self._terms(parameters) @ parameters[:TERM_COUNT])
 
     def _rises(self, parameters: FloatArray, free: list[int]) -> FloatArray:
         """Derivatives of the surface's height over the voxels by the free parameters, shape (n, free)."""
-        rises = self._surface(parameters).terms(*self.voxels.local_mm.T[:2])
+        rises = self._terms(parameters)
         if SIZE in free:
             larger = parameters.copy()
             larger[SIZE] += SIZE_STEP

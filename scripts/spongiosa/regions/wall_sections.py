@@ -48,13 +48,16 @@ class WallSections:
         depths = np.unique(np.maximum(DEPTHS_MM, least))
         across, behind = np.meshgrid(left, posterior)
         above_middle = outward * surface(across, behind)
-        inside, sections = np.zeros(across.shape, dtype=bool), []
-        for depth in [np.inf, *depths[::-1]]:
+
+        def is_inside(depth: float) -> NDArray[np.bool_]:
             height = outward * np.maximum(above_middle - depth, 0.0)
-            points = body.frame.to_lps_mm(np.stack([across, behind, height], axis=-1))
-            inside = ndimage.binary_fill_holes(inside | (body.depth_mm(points) > 0))
+            return np.asarray(body.depth_mm(body.frame.to_lps_mm(np.stack([across, behind, height], axis=-1))) > 0)
+
+        inside, sections = ndimage.binary_fill_holes(is_inside(np.inf)), []
+        for depth in depths[::-1]:
+            inside = ndimage.binary_fill_holes(inside | is_inside(depth))
             sections.append(_distance_to_edge_mm(inside))
-        return cls(left, posterior, depths, np.stack(sections[:0:-1]))
+        return cls(left, posterior, depths, np.stack(sections[::-1]))
 
     def inwards_at_mm(self, left_mm: FloatArray, posterior_mm: FloatArray, depth_mm: FloatArray) -> FloatArray:
         """Distance to the wall of points at a depth below the surface, each shape (n,); the first section above it."""
