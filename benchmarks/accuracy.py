@@ -28,7 +28,6 @@ from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.density.measure import ScanFindings, measure_regions
 from spongiosa.regions.catalogue import place_surveyed
-from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.region import Region
 from spongiosa.regions.survey import Survey, survey_spine
 from spongiosa.regions.vertebrae import describe_surveyed
@@ -156,7 +155,7 @@ def _anatomy(scan: RenderedScan, survey: Survey) -> Iterator[dict[str, Any]]:
             plane = getattr(frame, f"{name}_endplate")
             errors[f"{name}_angle_deg"] = _angle_deg(plane.normal, normal)
             errors[f"{name}_offset_mm"] = float((plane.point_mm - point) @ normal)
-        pedicles = {} if found.whole is None else find_pedicles(found.whole, found.body)
+        pedicles = {} if found.arch is None else found.arch.pedicles
         for side, (isthmus, direction) in truth.pedicles.items():
             pedicle = pedicles.get(side)
             if pedicle is not None:

@@ -18,7 +18,6 @@ from accuracy_scans import as_volume, localised
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector
 from spongiosa.config.regions import AvoidanceSettings, RegionsSettings, VariantSettings
 from spongiosa.regions.catalogue import place_surveyed
-from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.region import RegionSet
 from spongiosa.regions.segmentation import COLOURS
 from spongiosa.regions.survey import SurveyedVertebra, survey_spine
@@ -93,8 +92,8 @@ def main() -> None:
 
 def view_of(name: str, found: SurveyedVertebra) -> Reformat:
     """A plane through the body's centre, or through the axis of the left pedicle."""
-    body, whole = found.body, found.whole
-    if body is None or whole is None:
+    body, arch = found.body, found.arch
+    if body is None or arch is None:
         raise ValueError(f"{LEVEL} cannot be drawn")
     frame: VertebralFrame = body.frame
     middle = (body.surface_on_axis_mm(is_superior=True) + body.surface_on_axis_mm(is_superior=False)) / 2
@@ -105,7 +104,7 @@ def view_of(name: str, found: SurveyedVertebra) -> Reformat:
     if name == "axial":
         # The scan's own slice at mid-height, in which the regions of a slice lie.
         return plane_view(centre, LEFT, POSTERIOR, half, STEP_MM)
-    pedicle = find_pedicles(whole, body)["left"]
+    pedicle = arch.pedicles["left"]
     across = unit_vector(frame.left - (frame.left @ pedicle.direction) * pedicle.direction)
     return plane_view(pedicle.isthmus_mm + 8.0 * pedicle.direction, across, -pedicle.direction, half, STEP_MM)
 

@@ -8,7 +8,7 @@ import pytest
 from spongiosa.config.regions import PedicleSettings, RegionsSettings, TrajectorySettings
 from spongiosa.outcome import Reason
 from spongiosa.regions import pedicle_axes
-from spongiosa.regions.pedicle_axes import find_pedicles
+from spongiosa.regions.arch import Arch
 from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.pedicles import inset_mm, place_pedicles
 from spongiosa.regions.site import Site
@@ -23,7 +23,9 @@ def vertebra() -> PedicledVertebra:
 
 
 def site_of(vertebra: PedicledVertebra, **changes) -> Site:
-    return Site("L3", vertebra.body, vertebra.whole, RegionsSettings(pedicle=PedicleSettings(**changes)))
+    return Site(
+        "L3", vertebra.body, Arch(vertebra.whole, vertebra.body), RegionsSettings(pedicle=PedicleSettings(**changes))
+    )
 
 
 def angle_deg(one, other) -> float:
@@ -32,7 +34,7 @@ def angle_deg(one, other) -> float:
 
 def test_the_axis_is_the_tubes_and_does_not_lean_towards_a_process_on_one_side(vertebra):
     """1 degree and 0.3 mm: steps of 0.8 x 1 mm along 10 mm.  Centres of whole sections lean by 3 degrees and more."""
-    found = find_pedicles(vertebra.whole, vertebra.body)
+    found = Arch(vertebra.whole, vertebra.body).pedicles
     assert set(found) == {"left", "right"}
     for side, pedicle in found.items():
         point, direction = axis_of(side)
@@ -44,16 +46,16 @@ def test_the_axis_is_the_tubes_and_does_not_lean_towards_a_process_on_one_side(v
 @pytest.mark.parametrize(("medial_deg", "kept"), [(30.0, {"left", "right"}), (43.0, {"left"})])
 def test_of_two_axes_that_point_differently_the_one_turned_further_is_none(vertebra, monkeypatch, medial_deg, kept):
     """The left one converges by 15 degrees; in a real scan of 3 mm a right one by 43 ran through the wall."""
-    exact, frame = find_pedicles(vertebra.whole, vertebra.body), vertebra.body.frame
+    exact, frame = Arch(vertebra.whole, vertebra.body).pedicles, vertebra.body.frame
     angle = np.deg2rad(medial_deg)
     turned = replace(exact["right"], direction=np.sin(angle) * frame.left - np.cos(angle) * frame.posterior)
     monkeypatch.setattr(pedicle_axes, "_trace", lambda bone, body, sign: exact["left"] if sign > 0 else turned)
-    assert set(find_pedicles(vertebra.whole, vertebra.body)) == kept
+    assert set(Arch(vertebra.whole, vertebra.body).pedicles) == kept
 
 
 def test_the_section_has_the_size_of_the_tube(vertebra):
     """0.3 mm: smoothing the label map moves a surface inwards by a twentieth of a millimetre, its steps by more."""
-    for pedicle in find_pedicles(vertebra.whole, vertebra.body).values():
+    for pedicle in Arch(vertebra.whole, vertebra.body).pedicles.values():
         assert pedicle.semi_axes_mm == pytest.approx((HALF_ACROSS_MM, HALF_UP_MM), abs=0.3)
         assert pedicle.overshoot_mm <= 0.5
 
@@ -69,8 +71,8 @@ def test_marrow_that_the_label_map_left_out_is_filled(vertebra):
     assert carved.sum() > 1000
     assert solid[carved].mean() > 0.98
     assert (solid & ~whole).sum() <= 0.05 * carved.sum()
-    exact = find_pedicles(vertebra.whole, vertebra.body)
-    for side, pedicle in find_pedicles(vertebra.hollow, vertebra.body).items():
+    exact = Arch(vertebra.whole, vertebra.body).pedicles
+    for side, pedicle in Arch(vertebra.hollow, vertebra.body).pedicles.items():
         assert angle_deg(pedicle.direction, exact[side].direction) <= 0.5
 
 
@@ -87,7 +89,7 @@ def test_an_open_rim_is_closed_between_its_neighbours(vertebra):
     slot = (left > 8) & (left < 26) & (np.abs(posterior - 22.0) <= 1.5) & (up < 0.0)
     mask[tuple(voxels[slot].T)] = False
     opened = type(vertebra.hollow)(mask, (0, 0, 0), grid, vertebra.hollow.frame)
-    found = find_pedicles(opened, vertebra.body)
+    found = Arch(opened, vertebra.body).pedicles
     assert angle_deg(found["left"].direction, axis_of("left")[1]) <= 3.0
 
 
@@ -118,7 +120,7 @@ def test_the_inset_gives_way_in_a_narrow_pedicle_and_only_there(vertebra):
 
     0.3 mm: how well the half width is found.
     """
-    pedicle = find_pedicles(vertebra.whole, vertebra.body)["left"]
+    pedicle = Arch(vertebra.whole, vertebra.body).pedicles["left"]
     insets = {
         (wanted, least): inset_mm(pedicle, PedicleSettings(margin_mm=wanted, least_margin_mm=least))
         for wanted, least in ((3.5, 2.75), (4.5, 2.75), (4.5, 4.2))
@@ -135,7 +137,7 @@ def test_an_axis_does_not_snap_to_coarse_voxels():
     """
     for edge_mm, limit_deg in ((2.5, 6.0), (3.0, 12.0)):
         coarse = make_pedicles((edge_mm, edge_mm, edge_mm))
-        found = find_pedicles(coarse.whole, coarse.body)
+        found = Arch(coarse.whole, coarse.body).pedicles
         assert set(found) == {"left", "right"}
         for side, pedicle in found.items():
             assert angle_deg(pedicle.direction, axis_of(side)[1]) <= limit_deg
@@ -144,7 +146,7 @@ def test_an_axis_does_not_snap_to_coarse_voxels():
 def test_a_trajectory_keeps_clear_of_the_surface(vertebra):
     """Every voxel that is covered wholly has its centre 2.75 mm below the label map's surface, to half a voxel."""
     settings = RegionsSettings(measured=("trajectory",))
-    for region in place_trajectories(Site("L3", vertebra.body, vertebra.whole, settings)):
+    for region in place_trajectories(Site("L3", vertebra.body, Arch(vertebra.whole, vertebra.body), settings)):
         if region.name == "trajectory":
             voxels = np.stack(np.unravel_index(region.weights.indices, vertebra.body.grid.shape), axis=-1)
             centres = vertebra.body.grid.points_mm(voxels[region.weights.weights > 0.99])
@@ -157,7 +159,7 @@ def test_the_anatomical_trajectory_enters_where_the_axis_leaves_the_bone_behind(
     The plate behind the pedicles ends 19 mm behind the body, 13 mm behind the middle of the pedicle.
     """
     settings = RegionsSettings(trajectory=TrajectorySettings(margin_mm=0.0))
-    for region in place_trajectories(Site("L3", vertebra.body, vertebra.whole, settings)):
+    for region in place_trajectories(Site("L3", vertebra.body, Arch(vertebra.whole, vertebra.body), settings)):
         if region.name != "trajectory":
             continue
         grid = vertebra.body.grid

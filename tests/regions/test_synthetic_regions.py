@@ -10,9 +10,9 @@ from spongiosa.anatomy.frame import Plane, SpineDescription, Vertebra, Vertebral
 from spongiosa.config.extract import ExtractSettings
 from spongiosa.config.regions import RegionsSettings, TrajectorySettings
 from spongiosa.density.measure import ScanFindings, measure_regions
+from spongiosa.regions.arch import Arch, LabelledScan
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.catalogue import place_regions
-from spongiosa.regions.pedicle_axes import find_pedicles
 from spongiosa.regions.region import RegionSet
 from spongiosa.regions.site import BoneAxis
 from spongiosa.synthetic.parameters import PatientParameters, ScannerParameters
@@ -94,7 +94,8 @@ def test_pedicle_axes_are_those_of_the_anatomy(scan):
     angles = []
     for vertebra in spine.vertebrae:
         body = VertebralBody.of_label(bodies, vertebra.label, vertebra.frame)
-        found = find_pedicles(VertebralBody.of_label(vertebrae, vertebra.label, vertebra.frame), body)
+        whole = VertebralBody.of_label(vertebrae, vertebra.label, vertebra.frame)
+        found = Arch(whole, body, LabelledScan(volume_of(scan.ct), vertebrae)).pedicles
         assert set(found) == {"left", "right"}
         for side, (isthmus, direction) in scan.truth.geometry[vertebra.level].pedicles.items():
             offset = found[side].isthmus_mm - isthmus

@@ -116,6 +116,11 @@ class VertebralBody:
         other.__dict__["_signed_depth"] = self._signed_depth  # the frame does not change it, and it takes long
         return other
 
+    def label_in(self, labels: Volume) -> int:
+        """The integer of this mask in the label map, on the same grid, that it was taken from."""
+        first = np.argwhere(self.mask)[0] + np.asarray(self.lower)
+        return int(labels.voxels[tuple(first)])
+
     @property
     def voxel_count(self) -> int:
         return int(self._inside.sum())

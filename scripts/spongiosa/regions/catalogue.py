@@ -82,7 +82,7 @@ def place_surveyed(survey: Survey, settings: RegionsSettings, screws: Screws | N
             continue
         axes = {side: axis for (of_level, side), axis in (screws or {}).items() if of_level == level}
         for variant, parameters, names in _variants(settings):
-            site = Site(level, found.body, found.whole, parameters, variant, axes, found.flags)
+            site = Site(level, found.body, found.arch, parameters, variant, axes, found.flags)
             placed = (region for family in CATALOGUE if names & set(family.names) for region in family.place(site))
             placed_here = [region for region in placed if region.name in names]
             if parameters.avoidance.method != "none":

@@ -71,7 +71,7 @@ def voxels_about(
 
     window = tuple(slice(low, high) for low, high in zip(box.lower, box.upper, strict=True))
     labels = bodies.voxels[window].reshape(-1)
-    is_other = (labels > 0) & (labels != _label_of(bodies, body))
+    is_other = (labels > 0) & (labels != body.label_in(bodies))
     others = np.flatnonzero(is_other & inside & (outward * local[:, 2] > 0))
     if others.size:
         # The neighbour's plate begins half a voxel before its label.
@@ -98,9 +98,3 @@ def voxels_about(
 def _scattered(points_mm: FloatArray) -> FloatArray:
     """A number in [0, 1) for every point, shape (n, 3), the same whenever it is asked for."""
     return np.asarray(np.mod(np.abs(np.sin(points_mm @ np.array([12.9898, 78.233, 37.719]))) * 4375.85, 1.0))
-
-
-def _label_of(bodies: Volume, body: VertebralBody) -> int:
-    """The integer of a body in the label map."""
-    first = np.argwhere(body.mask)[0] + np.asarray(body.lower)
-    return int(bodies.voxels[tuple(first)])

@@ -62,17 +62,12 @@ class Pedicle:
         return cls(tube.isthmus_mm, tube.direction, axes, (float(semi_axes[0]), float(semi_axes[1])), overshoot)
 
 
-def find_pedicles(vertebra: VertebralBody, body: VertebralBody) -> dict[str, Pedicle]:
+def trace_pedicles(bone: PedicleBone, body: VertebralBody) -> dict[str, Pedicle]:
     """The pedicles of a vertebra by side; a side whose pedicle is not marked or cannot be traced is absent.
 
     Behind the body, sections parallel to its posterior wall show each pedicle as an area beside the canal.  About the
     narrowest section, a tube is fitted to the surface (see `pedicle_fit`); its axis is the pedicle's.
     """
-    return trace_pedicles(PedicleBone.of(vertebra, body), body)
-
-
-def trace_pedicles(bone: PedicleBone, body: VertebralBody) -> dict[str, Pedicle]:
-    """As `find_pedicles`, in bone whose pedicles are filled."""
     found = {side: _trace(bone, body, sign) for side, sign in SIDES.items()}
     traced = {side: pedicle for side, pedicle in found.items() if pedicle is not None}
     angles = {side: _convergence_deg(pedicle, body, SIDES[side]) for side, pedicle in traced.items()}

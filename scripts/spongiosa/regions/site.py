@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ import numpy as np
 from spongiosa.anatomy.frame import unit_vector
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
+from spongiosa.regions.arch import Arch
 from spongiosa.regions.body import VertebralBody
 from spongiosa.regions.coverage import VoxelWeights
-from spongiosa.regions.pedicle_axes import Pedicle, trace_pedicles
+from spongiosa.regions.pedicle_axes import Pedicle
 from spongiosa.regions.pedicle_bone import PedicleBone
 from spongiosa.regions.region import Region
 from spongiosa.volume import FloatArray
@@ -48,27 +48,26 @@ class Site:
     """A vertebra at its level, the parameters of one variant, the screws that are known for it
     by side, and its flags.
 
-    `vertebra` is the whole vertebra on the same grid and with the same frame as `body`; None when only bodies are
-    marked.
+    `arch` is that of the whole vertebra about `body`; None when only bodies are marked.
     """
 
     level: str
     body: VertebralBody
-    vertebra: VertebralBody | None
+    arch: Arch | None
     settings: RegionsSettings
     variant: str = "default"
     screws: Mapping[str, BoneAxis] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def bone(self) -> PedicleBone | None:
         """The whole vertebra with filled pedicles; None when only bodies are marked."""
-        return None if self.vertebra is None else PedicleBone.of(self.vertebra, self.body)
+        return None if self.arch is None else self.arch.bone
 
-    @cached_property
+    @property
     def pedicles(self) -> dict[str, Pedicle]:
         """The pedicles by side; empty when only bodies are marked."""
-        return {} if self.bone is None else trace_pedicles(self.bone, self.body)
+        return {} if self.arch is None else self.arch.pedicles
 
     def region(self, name: str, weights: VoxelWeights, **properties: Any) -> Region:
         """A region of this vertebra, or the reason that it holds no voxel."""

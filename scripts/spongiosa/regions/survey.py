@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from spongiosa.anatomy.frame import SpineDescription, Vertebra
 from spongiosa.config.regions import RegionsSettings
 from spongiosa.outcome import Reason
+from spongiosa.regions.arch import Arch, LabelledScan
 from spongiosa.regions.body import SURFACE_RADIUS_MM, VertebralBody, bounding_boxes, require_one_grid
 from spongiosa.regions.flags import find_flags
 from spongiosa.regions.fracture import Deformity, grade_deformities
@@ -28,15 +29,15 @@ class Unusable:
 
 @dataclass(frozen=True)
 class SurveyedVertebra:
-    """A vertebra with its frame as the image shows it, its body and the whole of it (None where only the body is
-    marked), heights and deformity (None where they are not known) and sorted flags.
+    """A vertebra with its frame as the image shows it, its body and its arch (None where only the body is marked),
+    heights and deformity (None where they are not known) and sorted flags.
 
     `unusable` says why there is no body to place regions in.
     """
 
     vertebra: Vertebra
     body: VertebralBody | None
-    whole: VertebralBody | None
+    arch: Arch | None
     unusable: Unusable | None
     heights: BodyHeights | None = None
     deformity: Deformity | None = None
@@ -99,10 +100,11 @@ def _shapes(
     if not body.surfaces.near(0.0, 0.0, SURFACE_RADIUS_MM).any():
         return unusable(Reason.FRAME_UNCERTAIN, f"The frame of {level} lies outside of its body.")
     body = refined_body(volume, bodies, body)
-    whole = None
+    arch = None
     if label in vertebra_boxes:
         whole = VertebralBody.of_label(vertebrae, label, body.frame, vertebra_boxes[label])
-    return SurveyedVertebra(replace(vertebra, frame=body.frame), body, whole, None)
+        arch = Arch(whole, body, LabelledScan(volume, vertebrae))
+    return SurveyedVertebra(replace(vertebra, frame=body.frame), body, arch, None)
 
 
 def _flags(

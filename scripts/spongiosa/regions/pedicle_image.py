@@ -1,0 +1,260 @@
+"""The axes of pedicles as the image shows them, where voxels are too coarse for a label map to do so.
+
+A label map places the wall of a pedicle to a voxel; over the 10 mm of its trunk that leaves the axis uncertain by 2.5
+degrees in slices of 3 mm and by 4 in those of 5 mm.  A voxel that the wall crosses tells by its HU how much of it is
+bone.  Yet a thin cortex, whose thickness changes from patch to patch, cannot be told from a displaced one, so that the
+label map's axis keeps a weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import ndtr
+
+from spongiosa.anatomy.frame import VertebralFrame, unit_vector
+from spongiosa.regions.body import VertebralBody, voxel_extent_mm
+from spongiosa.regions.coverage import Box
+from spongiosa.regions.pedicle_axes import SIDES, Pedicle
+from spongiosa.volume import FloatArray, Geometry, Volume
+
+#: Voxels no longer than this place an axis by their labels alone: to 0.5 degrees.  [mm]
+FINE_VOXEL_MM = 0.8
+#: The trunk that is fitted: so far from the isthmus along the axis, and in long voxels so much of one further; around
+#: it, so far beyond its surface.  [mm, voxels, mm]
+TRUNK_HALF_LENGTH_MM, TRUNK_VOXELS, AROUND_MM = 4.5, 0.4, 5.0
+#: Bone so far outside of the tube is a flare; voxels about it, and about other vertebrae, are left out.  [mm, mm]
+FLARE_MM, CLEARANCE_MM = 0.8, 2.0
+#: Voxels that a tube is fitted to at least and at most.
+FEWEST_VOXELS, MOST_VOXELS = 30, 1500
+#: Inside of a voxel the model is sampled in steps no longer than this.  [mm]
+SAMPLE_MM = 1.0
+#: Thickness of the cortex, and the standard deviation of the scanner's blur.  [mm]
+#: Hirano et al., Spine 1997; 22: 2504: 0.6 mm at the lateral wall of lumbar pedicles, 1.3 mm at the medial one.
+CORTEX_MM, KERNEL_SIGMA_MM = 0.9, 0.6
+
+#: What is known of marrow, cortex and surroundings [HU], and of how these change to the side and upwards: mean and
+#: standard deviation.
+TISSUES_HU = np.array([[100.0, 400.0], [600.0, 600.0], [20.0, 100.0], [0.0, 60.0], [0.0, 60.0]])
+#: Cortex below which a pedicle does not stand out; voxels from which on there is metal.  [HU, HU]
+FAINTEST_CORTEX_HU, METAL_HU = 100.0, 2500.0
+#: What model and image differ by, and the patch of cortex over which they do so together: the voxels within one count
+#: as one.  Chosen on synthetic scans.  [HU, mm3]
+MISFIT_HU, PATCH_MM3 = 80.0, 13.0
+#: Residuals from which on voxels lose weight: bone outside of the tube is a flare, dark voxels are noise.  [HU]
+FLARE_HU, DARK_HU = 150.0, 240.0
+
+#: Standard deviation of a label map's axis per voxel across it [rad/mm, mm/mm], and the least place's [mm]; that of
+#: its semi-axes.  [mm]
+TILT_SIGMA_PER_MM, PLACE_SIGMA_PER_MM, LEAST_PLACE_SIGMA_MM, SEMI_AXIS_SIGMA_MM = 0.016, 0.1, 0.02, 1.0
+#: Left and right pedicles of a vertebra are mirrored but for this standard deviation.  [rad]
+ASYMMETRY_SIGMA_RAD = np.deg2rad(3.0)
+
+#: Semi-axes that a fit may reach.  [mm]
+SEMI_AXES_MM = (2.0, 14.0)
+#: Steps of the derivatives by place, tilt and semi-axes, and the longest steps of an iteration.
+_DERIVATIVE_STEPS = np.array([0.05, 0.05, 0.01, 0.01, 0.05, 0.05])
+_LONGEST_STEPS = np.array([1.0, 1.0, 0.1, 0.1, 1.0, 1.0])
+_ITERATIONS, _DAMPINGS, _STILL_MM = 15, 6, 0.02
+_PLACE, _TILT = slice(0, 2), slice(2, 4)
+
+
+@dataclass(frozen=True)
+class FittedAxis:
+    """A pedicle with the axis of the image and the covariance of its unit direction, shape (3, 3), LPS."""
+
+    pedicle: Pedicle
+    covariance: FloatArray
+
+
+def axes_of_image(
+    pedicles: Mapping[str, Pedicle], scan: Volume, vertebrae: Volume, whole: VertebralBody
+) -> dict[str, Pedicle]:
+    """The pedicles of a vertebra by side with axes fitted to the image, those of the label map their starting points.
+
+    `vertebrae` is the label map that `whole` was taken from, on the grid of `scan`.  A pedicle keeps its axis where
+    the voxels are fine, where there is metal, and where its cortex does not stand out.
+    """
+    if max(scan.geometry.spacing_mm) <= FINE_VOXEL_MM:
+        return dict(pedicles)
+    fits = {side: fit_axis(pedicle, scan, vertebrae, whole) for side, pedicle in pedicles.items()}
+    left, right = (fits.get(side) for side in SIDES)
+    if left is None or right is None:
+        return {side: pedicle if (fit := fits[side]) is None else fit.pedicle for side, pedicle in pedicles.items()}
+    return dict(zip(SIDES, mirrored(left, right, whole.frame), strict=True))
+
+
+def mirrored(left: FittedAxis, right: FittedAxis, frame: VertebralFrame) -> tuple[Pedicle, Pedicle]:
+    """Two pedicles whose directions are drawn together where both are uncertain.
+
+    The most likely pair: the two fits with their variances, the difference of the one and the other's mirror image
+    with that of `ASYMMETRY_SIGMA_RAD`, to the side and upwards each for itself.
+    """
+    directions = [left.pedicle.direction, right.pedicle.direction]
+    for axis, mirror in ((frame.left, -1.0), (frame.superior, 1.0)):
+        variances = [float(axis @ fit.covariance @ axis) for fit in (left, right)]
+        difference = left.pedicle.direction @ axis - mirror * (right.pedicle.direction @ axis)
+        share = difference / (sum(variances) + ASYMMETRY_SIGMA_RAD**2)
+        directions[0] = directions[0] - variances[0] * share * axis
+        directions[1] = directions[1] + mirror * variances[1] * share * axis
+    return turned(left.pedicle, directions[0]), turned(right.pedicle, directions[1])
+
+
+def turned(pedicle: Pedicle, towards: FloatArray, isthmus_mm: FloatArray | None = None) -> Pedicle:
+    """A pedicle with another direction, and another isthmus where one is given; its section turns with it."""
+    direction = unit_vector(towards)
+    u = unit_vector(pedicle.axes.u - (pedicle.axes.u @ direction) * direction)
+    centre = pedicle.isthmus_mm if isthmus_mm is None else isthmus_mm
+    axes = replace(pedicle.axes, point_mm=centre, u=u, v=np.cross(direction, u))
+    return replace(pedicle, isthmus_mm=centre, direction=direction, axes=axes)
+
+
+def fit_axis(pedicle: Pedicle, scan: Volume, vertebrae: Volume, whole: VertebralBody) -> FittedAxis | None:
+    """The axis that explains the HU about a pedicle best; None where they do not show it.
+
+    The HU of a voxel are modelled as the mean over it of
+
+        marrow H(-s - t) + cortex (H(-s) - H(-s - t)) + (soft + soft_u cos a + soft_v sin a) H(s),
+
+    s the distance to an elliptic tube, t the cortex's thickness, H the unit step blurred by the kernel, a the angle
+    about the axis.  Place, tilt and semi-axes by Levenberg and Marquardt, the tissues linear within; the label map's
+    axis has the weight of its own uncertainty.
+    """
+    voxels = _voxels_about(pedicle, scan, vertebrae, whole)
+    return None if voxels is None else _TubeFit(pedicle, voxels, scan.geometry).run()
+
+
+class _Voxels(NamedTuple):
+    """Voxels about a pedicle: LPS centres, shape (n, 3), and HU, shape (n,)."""
+
+    points_mm: FloatArray
+    hu: FloatArray
+
+
+def _voxels_about(pedicle: Pedicle, scan: Volume, vertebrae: Volume, whole: VertebralBody) -> _Voxels | None:
+    """The voxels of the trunk and around it, clear of flares and of other vertebrae; None where there is metal."""
+    grid = scan.geometry
+    half_length = TRUNK_HALF_LENGTH_MM + TRUNK_VOXELS * voxel_extent_mm(grid, pedicle.direction)
+    reach = max(pedicle.semi_axes_mm) + AROUND_MM
+    u, v = pedicle.axes.u, pedicle.axes.v
+    corners = [
+        pedicle.isthmus_mm + along * half_length * pedicle.direction + reach * (across * u + up * v)
+        for along in (-1, 1)
+        for across in (-1, 1)
+        for up in (-1, 1)
+    ]
+    box = Box.around(np.array(corners), grid)
+    window = tuple(slice(low, high) for low, high in zip(box.lower, box.upper, strict=True))
+    labels = vertebrae.voxels[window]
+    if labels.size < FEWEST_VOXELS:
+        return None
+    points = grid.points_mm(box.voxel_indices())
+    across, up, along = np.moveaxis(pedicle.axes.coordinates_mm(points), -1, 0)
+    outside = _distance_mm(across, up, *pedicle.semi_axes_mm)
+    is_own = labels == whole.label_in(vertebrae)
+    is_other_bone = (is_own & (outside.reshape(labels.shape) > FLARE_MM)) | ((labels > 0) & ~is_own)
+    is_clear = np.ones(labels.shape, dtype=bool)
+    if is_other_bone.any():
+        is_clear = ndimage.distance_transform_edt(~is_other_bone, sampling=grid.spacing_mm[::-1]) > CLEARANCE_MM
+    kept = np.flatnonzero(is_clear.reshape(-1) & (np.abs(along) <= half_length) & (outside <= AROUND_MM))
+    hu = np.asarray(scan.voxels[window], dtype=np.float64).reshape(-1)[kept]
+    if kept.size < FEWEST_VOXELS or hu.max() >= METAL_HU:
+        return None
+    some = slice(None, None, -(-kept.size // MOST_VOXELS))
+    return _Voxels(points[kept][some], hu[some])
+
+
+class _TubeFit:
+    """Place (u, v) and tilt (u, v) of an axis against the label map's, and semi-axes, shape (6,)."""
+
+    def __init__(self, pedicle: Pedicle, voxels: _Voxels, grid: Geometry) -> None:
+        self.pedicle, self.hu = pedicle, voxels.hu
+        counts = [max(round(step / SAMPLE_MM), 1) for step in grid.spacing_mm]
+        steps = [((np.arange(n) + 0.5) / n - 0.5) * mm for n, mm in zip(counts, grid.spacing_mm, strict=True)]
+        within = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3) @ np.asarray(grid.direction).T
+        samples = pedicle.axes.coordinates_mm(voxels.points_mm[:, None, :] + within)
+        self.across, self.up, self.along = np.moveaxis(samples, -1, 0)
+        extents = np.array([voxel_extent_mm(grid, axis) for axis in (pedicle.axes.u, pedicle.axes.v)])
+        self.start = np.array([0.0, 0.0, 0.0, 0.0, *pedicle.semi_axes_mm])
+        place = np.maximum(PLACE_SIGMA_PER_MM * extents, LEAST_PLACE_SIGMA_MM)
+        self.sigma = np.array([*place, *(TILT_SIGMA_PER_MM * extents), SEMI_AXIS_SIGMA_MM, SEMI_AXIS_SIGMA_MM])
+        # Cortex that is thinner than the model's is so over a patch: its voxels err together.
+        self.misfit_hu = MISFIT_HU * float(np.sqrt(max(PATCH_MM3 / grid.voxel_volume_mm3, 1.0)))
+        self.weights = np.ones(len(self.hu))
+
+    def run(self) -> FittedAxis | None:
+        """The best axis and its covariance, or None when the cortex does not stand out."""
+        parameters, damping = self.start.copy(), 1e-3
+        for _ in range(_ITERATIONS):
+            errors = self._errors(parameters)
+            jacobian = self._jacobian(parameters, errors)
+            normal, gradient = jacobian.T @ jacobian, jacobian.T @ errors
+            for _ in range(_DAMPINGS):
+                step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -gradient)
+                trial = parameters + np.clip(step, -_LONGEST_STEPS, _LONGEST_STEPS)
+                trial[4:] = np.clip(trial[4:], *SEMI_AXES_MM)
+                if np.square(self._errors(trial)).sum() < np.square(errors).sum():
+                    damping = max(damping / 5.0, 1e-6)
+                    break
+                damping *= 8.0
+            else:
+                break
+            moved, parameters = np.abs(trial - parameters), trial
+            self._reweight(parameters)
+            if max(moved[_PLACE].max(), TRUNK_HALF_LENGTH_MM * moved[_TILT].max()) < _STILL_MM:
+                break
+        if self._tissues(self._design(parameters))[1] < FAINTEST_CORTEX_HU:
+            return None
+        across = np.stack([self.pedicle.axes.u, self.pedicle.axes.v])
+        isthmus = self.pedicle.isthmus_mm + parameters[_PLACE] @ across
+        covariance = np.linalg.inv(normal)[_TILT, _TILT]
+        found = turned(self.pedicle, self.pedicle.direction + parameters[_TILT] @ across, isthmus)
+        return FittedAxis(found, across.T @ covariance @ across)
+
+    def _design(self, parameters: FloatArray) -> FloatArray:
+        """Shares of marrow, cortex and surroundings in every voxel, those to the side and upwards, shape (n, 5)."""
+        across = self.across - parameters[0] - parameters[2] * self.along
+        up = self.up - parameters[1] - parameters[3] * self.along
+        distance = _distance_mm(across, up, *parameters[4:])
+        bone, marrow = ndtr(-distance / KERNEL_SIGMA_MM), ndtr(-(distance + CORTEX_MM) / KERNEL_SIGMA_MM)
+        soft = 1.0 - bone
+        far = np.maximum(np.hypot(across, up), SAMPLE_MM)
+        return np.stack(
+            [each.mean(axis=1) for each in (marrow, bone - marrow, soft, soft * across / far, soft * up / far)], axis=1
+        )
+
+    def _tissues(self, design: FloatArray) -> FloatArray:
+        """The HU of marrow, cortex and surroundings that fit best beside what is known of them, shape (5,)."""
+        mean, sigma = TISSUES_HU.T
+        weighted = design * (self.weights / self.misfit_hu**2)[:, None]
+        normal = weighted.T @ design + np.diag(sigma**-2)
+        return np.asarray(np.linalg.solve(normal, weighted.T @ self.hu + mean / sigma**2))
+
+    def _errors(self, parameters: FloatArray) -> FloatArray:
+        """Weighted residuals of voxels, tissues and the label map's axis, each in its standard deviation."""
+        design = self._design(parameters)
+        tissues = self._tissues(design)
+        of_voxels = np.sqrt(self.weights) * (self.hu - design @ tissues) / self.misfit_hu
+        of_tissues = (tissues - TISSUES_HU[:, 0]) / TISSUES_HU[:, 1]
+        return np.concatenate([of_voxels, of_tissues, (parameters - self.start) / self.sigma])
+
+    def _jacobian(self, parameters: FloatArray, errors: FloatArray) -> FloatArray:
+        changed = parameters + np.diag(_DERIVATIVE_STEPS)
+        differences = np.stack([self._errors(each) - errors for each in changed], axis=1)
+        return np.asarray(differences / _DERIVATIVE_STEPS)
+
+    def _reweight(self, parameters: FloatArray) -> None:
+        design = self._design(parameters)
+        residual = self.hu - design @ self._tissues(design)
+        self.weights = 1.0 / (1.0 + np.square(residual / np.where(residual > 0, FLARE_HU, DARK_HU)))
+
+
+def _distance_mm(across: FloatArray, up: FloatArray, half_across: float, half_up: float) -> FloatArray:
+    """Distance of points to an ellipse to first order, negative inside.  [mm]"""
+    ratio = np.maximum(np.hypot(across / half_across, up / half_up), 1e-6)
+    slope = np.hypot(across / half_across**2, up / half_up**2) / ratio
+    return np.asarray((ratio - 1.0) / np.maximum(slope, 1e-6))
