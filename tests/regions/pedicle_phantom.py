@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spongiosa.regions.body import VertebralBody
-from spongiosa.volume import Geometry
+from spongiosa.volume import Geometry, Volume
 
 from .vertebral_phantom import HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDTH_MM, frame_at
 
@@ -16,6 +16,7 @@ from .vertebral_phantom import HALF_DEPTH_MM, HALF_HEIGHT_MM, HALF_WIDTH_MM, fra
 HALF_ACROSS_MM, HALF_UP_MM, LENGTH_MM = 4.5, 7.5, 12.0
 SIDEWAYS_MM, UPWARDS_MM, INWARDS_DEG = 17.0, 4.0, 15.0
 CORTEX_MM = 1.6
+CORTEX_HU, MARROW_HU, SOFT_HU = 700.0, 150.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,40 @@ def make_pedicles(spacing_mm: tuple[float, float, float] = (0.8, 0.8, 1.0)) -> P
     frame = frame_at(np.zeros(3), 0.0)
     masks = (VertebralBody(mask, (0, 0, 0), grid, frame) for mask in (whole, whole & ~marrow, is_body))
     return PedicledVertebra(*masks)
+
+
+@dataclass(frozen=True)
+class ImagedVertebra:
+    """The vertebra in coarse voxels: masks of whole and body, the scan, and the label map of the whole (label 1)."""
+
+    whole: VertebralBody
+    body: VertebralBody
+    scan: Volume
+    labels: Volume
+
+
+def image_pedicles(fine: PedicledVertebra, factors: tuple[int, int, int], first_slice: int = 0) -> ImagedVertebra:
+    """Means of blocks of `factors` (x, y, z) voxels of a fine vertebra, from one of its slices on.
+
+    A voxel is bone where at least half of it is.
+    """
+    grid = fine.whole.grid
+
+    def blocks(field: NDArray[np.float64]) -> NDArray[np.float64]:
+        kept = field[first_slice:]
+        counts = [size // factor for size, factor in zip(kept.shape, factors[::-1], strict=True)]
+        kept = kept[tuple(slice(n * factor) for n, factor in zip(counts, factors[::-1], strict=True))]
+        split = kept.reshape(*(part for pair in zip(counts, factors[::-1], strict=True) for part in pair))
+        return np.asarray(split.mean(axis=(1, 3, 5)))
+
+    whole, hollow, body = fine.whole.mask, fine.hollow.mask, fine.body.mask
+    hu = blocks(np.where(hollow & ~body, CORTEX_HU, np.where(whole, MARROW_HU, SOFT_HU)))
+    spacing = np.asarray(grid.spacing_mm)
+    origin = np.asarray(grid.origin_mm) + (np.asarray(factors) - 1) / 2 * spacing
+    origin[2] += first_slice * spacing[2]
+    x, y, z = (float(value) for value in origin)
+    dx, dy, dz = (float(value) for value in spacing * factors)
+    depth, rows, columns = hu.shape
+    coarse = Geometry((depth, rows, columns), (dx, dy, dz), (x, y, z), np.eye(3))
+    masks = [VertebralBody(blocks(m.astype(float)) >= 0.5, (0, 0, 0), coarse, fine.whole.frame) for m in (whole, body)]
+    return ImagedVertebra(*masks, Volume(hu, coarse), Volume(masks[0].mask.astype(np.int16), coarse))
