@@ -34,8 +34,13 @@ def true_rims_mm(shape: BodyShape, towards: float) -> tuple[np.ndarray, np.ndarr
 
 
 def body_of(shape: BodyShape, slice_mm: float, shift_mm: float) -> VertebralBody:
-    """The label map of a shape on 0.8 mm pixels, its frame that of the shape."""
+    """The label map of a shape on 0.8 mm pixels."""
     grid = Geometry((int(60 / slice_mm), 76, 90), (0.8, 0.8, slice_mm), (-36.0, -30.0, -30.0 + shift_mm), np.eye(3))
+    return body_of_grid(shape, grid)
+
+
+def body_of_grid(shape: BodyShape, grid: Geometry) -> VertebralBody:
+    """The label map of a shape on a grid, its frame that of the shape."""
     points = grid.points_mm(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
     mask = shape.distances(*np.moveaxis(points.astype(np.float32), -1, 0))[0] < 0
     planes = [Plane(np.array([0.0, 0.0, height]), np.array([0.0, 0.0, 1.0])) for height in (12.5, -12.5)]

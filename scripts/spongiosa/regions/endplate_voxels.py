@@ -11,6 +11,7 @@ from scipy import ndimage
 from spongiosa.regions.body import SURFACE_STEP_MM, VertebralBody, voxel_extent_mm
 from spongiosa.regions.coverage import Box
 from spongiosa.regions.endplate_surface import EndplateSurface, rim_drop_mm
+from spongiosa.regions.thinning import is_kept
 from spongiosa.regions.wall_sections import WallSections
 from spongiosa.volume import FloatArray, Volume
 
@@ -87,14 +88,8 @@ def voxels_about(
     kept = kept[walls.inwards_at_mm(left, posterior, depth) > left_out_mm(body)]
     if kept.size < FEWEST_VOXELS:
         return None
-    # Some of them, chosen by place: the order in which a scan is stored may not decide.
-    kept = kept[_scattered(local[kept]) < MOST_VOXELS / kept.size]
+    kept = kept[is_kept(local[kept], MOST_VOXELS)]
     left, posterior, _ = local[kept].T
     at_the_rim = walls.inwards_at_mm(left, posterior, np.zeros(len(kept)))
     hu = np.asarray(volume.voxels[window], dtype=np.float64).reshape(-1)[kept]
     return EndplateVoxels(local[kept], hu, rim_drop_mm(at_the_rim))
-
-
-def _scattered(points_mm: FloatArray) -> FloatArray:
-    """A number in [0, 1) for every point, shape (n, 3), the same whenever it is asked for."""
-    return np.asarray(np.mod(np.abs(np.sin(points_mm @ np.array([12.9898, 78.233, 37.719]))) * 4375.85, 1.0))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spongiosa.regions.body import EndplateSurfaces, VertebralBody
 from spongiosa.regions.rims import rim_points_mm
+from spongiosa.volume import Volume
 
 #: Half the width of the mid-sagittal strip in which the middle height is measured, and of that in which the rims are
 #: sought: the posterior wall is indented in the midline, where the rim is missing.  [mm]
@@ -39,8 +40,8 @@ class BodyHeights:
     depth_mm: float
 
 
-def measure_heights(body: VertebralBody) -> BodyHeights | None:
-    """Heights of a body; None when its frame lies beside it."""
+def measure_heights(body: VertebralBody, scan: Volume | None = None) -> BodyHeights | None:
+    """Heights of a body; None when its frame lies beside it.  `scan` is its image, where there is one."""
     surfaces = body.surfaces
     over_body = np.isfinite(surfaces.superior_mm) & np.isfinite(surfaces.inferior_mm)
     middle_strip = over_body & (np.abs(surfaces.left_mm) <= STRIP_HALF_WIDTH_MM)
@@ -56,12 +57,15 @@ def measure_heights(body: VertebralBody) -> BodyHeights | None:
     middle = float(np.mean((surfaces.superior_mm - surfaces.inferior_mm)[in_middle]))
     depth = end - start
     anterior, posterior = (
-        _rim_height(body, where, towards, RIM_SHARE * depth) for where, towards in ((in_front, -1.0), (behind, 1.0))
+        _rim_height(body, where, towards, RIM_SHARE * depth, scan)
+        for where, towards in ((in_front, -1.0), (behind, 1.0))
     )
     return BodyHeights(anterior, middle, posterior, depth)
 
 
-def _rim_height(body: VertebralBody, where: NDArray[np.bool_], towards: float, reach_mm: float) -> float:
+def _rim_height(
+    body: VertebralBody, where: NDArray[np.bool_], towards: float, reach_mm: float, scan: Volume | None
+) -> float:
     """Distance between the rims of both endplates at one end of the body (`towards` -1 anterior, +1 posterior).
 
     From the image where it shows both endplates, otherwise from the label map.  The median over sagittal lines: of a
@@ -71,7 +75,7 @@ def _rim_height(body: VertebralBody, where: NDArray[np.bool_], towards: float, r
     endplates = None if body.endplates is None else body.endplates.pair(body.frame)
     if endplates is not None:
         left = body.surfaces.left_mm[lines]
-        top, bottom = rim_points_mm(body, endplates, left, towards, (reach_mm, EDGE_WEIGHT))
+        top, bottom = rim_points_mm(body, endplates, left, towards, (reach_mm, EDGE_WEIGHT), scan)
         return float(np.median(top - bottom))
     return _rim_height_of_mask(body.surfaces, where, lines, towards)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,9 @@ from scipy.special import ndtr
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
 from spongiosa.regions.coverage import Box
+from spongiosa.regions.layer_fit import KnownShape, fit_layers
 from spongiosa.regions.pedicle_axes import SIDES, Pedicle
+from spongiosa.regions.thinning import is_kept
 from spongiosa.volume import FloatArray, Geometry, Volume
 
 #: Voxels no longer than this place an axis by their labels alone: to 0.5 degrees.  [mm]
@@ -42,11 +45,6 @@ CORTEX_MM, KERNEL_SIGMA_MM = 0.9, 0.6
 TISSUES_HU = np.array([[100.0, 400.0], [600.0, 600.0], [20.0, 100.0], [0.0, 60.0], [0.0, 60.0]])
 #: Cortex below which a pedicle does not stand out; voxels from which on there is metal.  [HU, HU]
 FAINTEST_CORTEX_HU, METAL_HU = 100.0, 2500.0
-#: What model and image differ by, and the patch of cortex over which they do so together: the voxels within one count
-#: as one.  Chosen on synthetic scans.  [HU, mm3]
-MISFIT_HU, PATCH_MM3 = 80.0, 13.0
-#: Residuals from which on voxels lose weight: bone outside of the tube is a flare, dark voxels are noise.  [HU]
-FLARE_HU, DARK_HU = 150.0, 240.0
 
 #: Standard deviation of a label map's axis per voxel across it [rad/mm, mm/mm], and the least place's [mm]; that of
 #: its semi-axes.  [mm]
@@ -56,10 +54,10 @@ ASYMMETRY_SIGMA_RAD = np.deg2rad(3.0)
 
 #: Semi-axes that a fit may reach.  [mm]
 SEMI_AXES_MM = (2.0, 14.0)
-#: Steps of the derivatives by place, tilt and semi-axes, and the longest steps of an iteration.
-_DERIVATIVE_STEPS = np.array([0.05, 0.05, 0.01, 0.01, 0.05, 0.05])
-_LONGEST_STEPS = np.array([1.0, 1.0, 0.1, 0.1, 1.0, 1.0])
-_ITERATIONS, _DAMPINGS, _STILL_MM = 15, 6, 0.02
+#: Steps of place [mm], tilt and semi-axes [mm]: of the derivatives, the longest of an iteration, those that end a fit.
+_STEPS = np.array([0.05, 0.05, 0.01, 0.01, 0.05, 0.05])
+_LONGEST = np.array([1.0, 1.0, 0.1, 0.1, 1.0, 1.0])
+_STILL = np.array([0.02, 0.02, 0.004, 0.004, np.inf, np.inf])
 _PLACE, _TILT = slice(0, 2), slice(2, 4)
 
 
@@ -125,7 +123,22 @@ def fit_axis(pedicle: Pedicle, scan: Volume, vertebrae: Volume, whole: Vertebral
     axis has the weight of its own uncertainty.
     """
     voxels = _voxels_about(pedicle, scan, vertebrae, whole)
-    return None if voxels is None else _TubeFit(pedicle, voxels, scan.geometry).run()
+    if voxels is None:
+        return None
+    samples = pedicle.axes.coordinates_mm(voxels.points_mm[:, None, :] + _samples_mm(scan.geometry))
+    fit = fit_layers(
+        partial(_shares, np.moveaxis(samples, -1, 0)),
+        voxels.hu,
+        scan.geometry.voxel_volume_mm3,
+        TISSUES_HU,
+        _of_label_map(pedicle, scan.geometry),
+    )
+    if fit.tissues_hu[1] < FAINTEST_CORTEX_HU:
+        return None
+    across = np.stack([pedicle.axes.u, pedicle.axes.v])
+    isthmus = pedicle.isthmus_mm + fit.parameters[_PLACE] @ across
+    found = turned(pedicle, pedicle.direction + fit.parameters[_TILT] @ across, isthmus)
+    return FittedAxis(found, across.T @ fit.covariance[_TILT, _TILT] @ across)
 
 
 class _Voxels(NamedTuple):
@@ -164,93 +177,43 @@ def _voxels_about(pedicle: Pedicle, scan: Volume, vertebrae: Volume, whole: Vert
     hu = np.asarray(scan.voxels[window], dtype=np.float64).reshape(-1)[kept]
     if kept.size < FEWEST_VOXELS or hu.max() >= METAL_HU:
         return None
-    some = slice(None, None, -(-kept.size // MOST_VOXELS))
+    some = is_kept(whole.frame.to_local_mm(points[kept]), MOST_VOXELS)
     return _Voxels(points[kept][some], hu[some])
 
 
-class _TubeFit:
-    """Place (u, v) and tilt (u, v) of an axis against the label map's, and semi-axes, shape (6,)."""
+def _samples_mm(grid: Geometry) -> FloatArray:
+    """Points within a voxel, evenly, in steps of at most `SAMPLE_MM` as a rule, LPS, shape (m, 3)."""
+    counts = [max(round(step / SAMPLE_MM), 1) for step in grid.spacing_mm]
+    steps = [((np.arange(n) + 0.5) / n - 0.5) * mm for n, mm in zip(counts, grid.spacing_mm, strict=True)]
+    points = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(points @ np.asarray(grid.direction).T)
 
-    def __init__(self, pedicle: Pedicle, voxels: _Voxels, grid: Geometry) -> None:
-        self.pedicle, self.hu = pedicle, voxels.hu
-        counts = [max(round(step / SAMPLE_MM), 1) for step in grid.spacing_mm]
-        steps = [((np.arange(n) + 0.5) / n - 0.5) * mm for n, mm in zip(counts, grid.spacing_mm, strict=True)]
-        within = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3) @ np.asarray(grid.direction).T
-        samples = pedicle.axes.coordinates_mm(voxels.points_mm[:, None, :] + within)
-        self.across, self.up, self.along = np.moveaxis(samples, -1, 0)
-        extents = np.array([voxel_extent_mm(grid, axis) for axis in (pedicle.axes.u, pedicle.axes.v)])
-        self.start = np.array([0.0, 0.0, 0.0, 0.0, *pedicle.semi_axes_mm])
-        place = np.maximum(PLACE_SIGMA_PER_MM * extents, LEAST_PLACE_SIGMA_MM)
-        self.sigma = np.array([*place, *(TILT_SIGMA_PER_MM * extents), SEMI_AXIS_SIGMA_MM, SEMI_AXIS_SIGMA_MM])
-        # Cortex that is thinner than the model's is so over a patch: its voxels err together.
-        self.misfit_hu = MISFIT_HU * float(np.sqrt(max(PATCH_MM3 / grid.voxel_volume_mm3, 1.0)))
-        self.weights = np.ones(len(self.hu))
 
-    def run(self) -> FittedAxis | None:
-        """The best axis and its covariance, or None when the cortex does not stand out."""
-        parameters, damping = self.start.copy(), 1e-3
-        for _ in range(_ITERATIONS):
-            errors = self._errors(parameters)
-            jacobian = self._jacobian(parameters, errors)
-            normal, gradient = jacobian.T @ jacobian, jacobian.T @ errors
-            for _ in range(_DAMPINGS):
-                step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -gradient)
-                trial = parameters + np.clip(step, -_LONGEST_STEPS, _LONGEST_STEPS)
-                trial[4:] = np.clip(trial[4:], *SEMI_AXES_MM)
-                if np.square(self._errors(trial)).sum() < np.square(errors).sum():
-                    damping = max(damping / 5.0, 1e-6)
-                    break
-                damping *= 8.0
-            else:
-                break
-            moved, parameters = np.abs(trial - parameters), trial
-            self._reweight(parameters)
-            if max(moved[_PLACE].max(), TRUNK_HALF_LENGTH_MM * moved[_TILT].max()) < _STILL_MM:
-                break
-        if self._tissues(self._design(parameters))[1] < FAINTEST_CORTEX_HU:
-            return None
-        across = np.stack([self.pedicle.axes.u, self.pedicle.axes.v])
-        isthmus = self.pedicle.isthmus_mm + parameters[_PLACE] @ across
-        covariance = np.linalg.inv(normal)[_TILT, _TILT]
-        found = turned(self.pedicle, self.pedicle.direction + parameters[_TILT] @ across, isthmus)
-        return FittedAxis(found, across.T @ covariance @ across)
+def _of_label_map(pedicle: Pedicle, grid: Geometry) -> KnownShape:
+    """Place (u, v), tilt (u, v) and semi-axes as the label map has them, and how uncertain it leaves them."""
+    extents = np.array([voxel_extent_mm(grid, axis) for axis in (pedicle.axes.u, pedicle.axes.v)])
+    place = np.maximum(PLACE_SIGMA_PER_MM * extents, LEAST_PLACE_SIGMA_MM)
+    sigma = np.array([*place, *(TILT_SIGMA_PER_MM * extents), SEMI_AXIS_SIGMA_MM, SEMI_AXIS_SIGMA_MM])
+    lowest, highest = np.full(6, -np.inf), np.full(6, np.inf)
+    lowest[4:], highest[4:] = SEMI_AXES_MM
+    start = np.array([0.0, 0.0, 0.0, 0.0, *pedicle.semi_axes_mm])
+    return KnownShape(start, np.diag(sigma**-2), _STEPS, _LONGEST, _STILL, lowest, highest)
 
-    def _design(self, parameters: FloatArray) -> FloatArray:
-        """Shares of marrow, cortex and surroundings in every voxel, those to the side and upwards, shape (n, 5)."""
-        across = self.across - parameters[0] - parameters[2] * self.along
-        up = self.up - parameters[1] - parameters[3] * self.along
-        distance = _distance_mm(across, up, *parameters[4:])
-        bone, marrow = ndtr(-distance / KERNEL_SIGMA_MM), ndtr(-(distance + CORTEX_MM) / KERNEL_SIGMA_MM)
-        soft = 1.0 - bone
-        far = np.maximum(np.hypot(across, up), SAMPLE_MM)
-        return np.stack(
-            [each.mean(axis=1) for each in (marrow, bone - marrow, soft, soft * across / far, soft * up / far)], axis=1
-        )
 
-    def _tissues(self, design: FloatArray) -> FloatArray:
-        """The HU of marrow, cortex and surroundings that fit best beside what is known of them, shape (5,)."""
-        mean, sigma = TISSUES_HU.T
-        weighted = design * (self.weights / self.misfit_hu**2)[:, None]
-        normal = weighted.T @ design + np.diag(sigma**-2)
-        return np.asarray(np.linalg.solve(normal, weighted.T @ self.hu + mean / sigma**2))
+def _shares(samples_mm: FloatArray, parameters: FloatArray) -> FloatArray:
+    """Shares of marrow, cortex and surroundings in every voxel, those to the side and upwards, shape (n, 5).
 
-    def _errors(self, parameters: FloatArray) -> FloatArray:
-        """Weighted residuals of voxels, tissues and the label map's axis, each in its standard deviation."""
-        design = self._design(parameters)
-        tissues = self._tissues(design)
-        of_voxels = np.sqrt(self.weights) * (self.hu - design @ tissues) / self.misfit_hu
-        of_tissues = (tissues - TISSUES_HU[:, 0]) / TISSUES_HU[:, 1]
-        return np.concatenate([of_voxels, of_tissues, (parameters - self.start) / self.sigma])
-
-    def _jacobian(self, parameters: FloatArray, errors: FloatArray) -> FloatArray:
-        changed = parameters + np.diag(_DERIVATIVE_STEPS)
-        differences = np.stack([self._errors(each) - errors for each in changed], axis=1)
-        return np.asarray(differences / _DERIVATIVE_STEPS)
-
-    def _reweight(self, parameters: FloatArray) -> None:
-        design = self._design(parameters)
-        residual = self.hu - design @ self._tissues(design)
-        self.weights = 1.0 / (1.0 + np.square(residual / np.where(residual > 0, FLARE_HU, DARK_HU)))
+    `samples_mm` are the points within the voxels across (u, v) and along the label map's axis, shape (3, n, m).
+    """
+    across, up, along = samples_mm
+    across = across - parameters[0] - parameters[2] * along
+    up = up - parameters[1] - parameters[3] * along
+    distance = _distance_mm(across, up, *parameters[4:])
+    bone, marrow = ndtr(-distance / KERNEL_SIGMA_MM), ndtr(-(distance + CORTEX_MM) / KERNEL_SIGMA_MM)
+    soft = 1.0 - bone
+    far = np.maximum(np.hypot(across, up), SAMPLE_MM)
+    shares = (marrow, bone - marrow, soft, soft * across / far, soft * up / far)
+    return np.stack([each.mean(axis=1) for each in shares], axis=1)
 
 
 def _distance_mm(across: FloatArray, up: FloatArray, half_across: float, half_up: float) -> FloatArray:

@@ -63,7 +63,7 @@ def survey_spine(
     require_one_grid(volume, vertebrae, bodies)
     boxes = bounding_boxes(vertebrae), bounding_boxes(bodies)
     found = [_shapes(volume, (vertebrae, bodies), boxes, vertebra) for vertebra in spine.vertebrae]
-    heights = [None if each.body is None else measure_heights(each.body) for each in found]
+    heights = [None if each.body is None else measure_heights(each.body, volume) for each in found]
     deformities = grade_deformities(heights, settings.fracture.neighbours)
     return Survey(
         volume,
