@@ -17,9 +17,9 @@ from spongiosa.volume import FloatArray
 #: Shares of the tissues in the voxels for the parameters of a shape, shape (n, tissues).
 Shares = Callable[[FloatArray], FloatArray]
 
-#: What model and image differ by, and the patch of cortex over which they do so together (its thickness varies over
-#: some millimetres): the voxels within one count as one.  Chosen on synthetic scans.  [HU, mm3]
-MISFIT_HU, PATCH_MM3 = 80.0, 13.0
+#: The thickness of a cortex varies over some millimetres: the voxels within such a patch count as one.  Chosen on
+#: synthetic scans.  [mm3]
+PATCH_MM3 = 13.0
 #: Residuals from which on voxels lose weight: brighter ones are other bone, darker ones noise.  [HU]
 BRIGHT_HU, DARK_HU = 150.0, 240.0
 _ITERATIONS, _DAMPINGS = 15, 6
@@ -41,6 +41,13 @@ class KnownShape:
     lowest: FloatArray
     highest: FloatArray
 
+    @classmethod
+    def of_one_unit(cls, start: FloatArray, precision: FloatArray, steps: tuple[float, float, float]) -> KnownShape:
+        """Parameters that are all of one unit and may have any value; `steps`: derivative, longest, still."""
+        every = np.ones(len(start))
+        step, longest, still = steps
+        return cls(start, precision, step * every, longest * every, still * every, -np.inf * every, np.inf * every)
+
 
 @dataclass(frozen=True)
 class FittedShape:
@@ -51,25 +58,32 @@ class FittedShape:
     tissues_hu: FloatArray
 
 
-def fit_layers(
-    shares: Shares, hu: FloatArray, voxel_volume_mm3: float, tissues_hu: FloatArray, known: KnownShape
-) -> FittedShape:
-    """The shape about voxels of these HU, shape (n,); `tissues_hu` holds mean and standard deviation per tissue.
+@dataclass(frozen=True)
+class KnownImage:
+    """HU of voxels, shape (n,), the volume of one, mean and standard deviation of every tissue's HU, shape (k, 2), and
+    the standard deviation of what model and image differ by over a patch of cortex."""
+
+    hu: FloatArray
+    voxel_volume_mm3: float
+    tissues_hu: FloatArray
+    misfit_hu: float
+
+
+def fit_layers(shares: Shares, image: KnownImage, known: KnownShape) -> FittedShape:
+    """The shape that explains an image best.
 
     Voxels have the weight 1 / (1 + (residual / scale)^2), the scale being `BRIGHT_HU` or `DARK_HU`.
     """
-    return _LayerFit(shares, hu, voxel_volume_mm3, tissues_hu, known).run()
+    return _LayerFit(shares, image, known).run()
 
 
 class _LayerFit:
-    def __init__(
-        self, shares: Shares, hu: FloatArray, voxel_volume_mm3: float, tissues_hu: FloatArray, known: KnownShape
-    ) -> None:
-        self.shares, self.hu, self.known = shares, hu, known
-        self.mean, self.sigma = tissues_hu.T
-        self.misfit_hu = MISFIT_HU * float(np.sqrt(max(PATCH_MM3 / voxel_volume_mm3, 1.0)))
+    def __init__(self, shares: Shares, image: KnownImage, known: KnownShape) -> None:
+        self.shares, self.hu, self.known = shares, image.hu, known
+        self.mean, self.sigma = image.tissues_hu.T
+        self.misfit_hu = image.misfit_hu * float(np.sqrt(max(PATCH_MM3 / image.voxel_volume_mm3, 1.0)))
         self.root = np.linalg.cholesky(known.precision).T
-        self.weights = np.ones(len(hu))
+        self.weights = np.ones(len(image.hu))
 
     def run(self) -> FittedShape:
         known, parameters, damping = self.known, self.known.start.copy(), 1e-3

@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
 from spongiosa.regions.coverage import Box
-from spongiosa.regions.layer_fit import KnownShape, fit_layers
+from spongiosa.regions.layer_fit import KnownImage, KnownShape, fit_layers
 from spongiosa.regions.pedicle_axes import SIDES, Pedicle
 from spongiosa.regions.thinning import is_kept
 from spongiosa.volume import FloatArray, Geometry, Volume
@@ -43,6 +43,8 @@ CORTEX_MM, KERNEL_SIGMA_MM = 0.9, 0.6
 #: What is known of marrow, cortex and surroundings [HU], and of how these change to the side and upwards: mean and
 #: standard deviation.
 TISSUES_HU = np.array([[100.0, 400.0], [600.0, 600.0], [20.0, 100.0], [0.0, 60.0], [0.0, 60.0]])
+#: What model and image differ by (see `layer_fit`).  Chosen on synthetic scans.  [HU]
+MISFIT_HU = 80.0
 #: Cortex below which a pedicle does not stand out; voxels from which on there is metal.  [HU, HU]
 FAINTEST_CORTEX_HU, METAL_HU = 100.0, 2500.0
 
@@ -126,13 +128,9 @@ def fit_axis(pedicle: Pedicle, scan: Volume, vertebrae: Volume, whole: Vertebral
     if voxels is None:
         return None
     samples = pedicle.axes.coordinates_mm(voxels.points_mm[:, None, :] + _samples_mm(scan.geometry))
-    fit = fit_layers(
-        partial(_shares, np.moveaxis(samples, -1, 0)),
-        voxels.hu,
-        scan.geometry.voxel_volume_mm3,
-        TISSUES_HU,
-        _of_label_map(pedicle, scan.geometry),
-    )
+    image = KnownImage(voxels.hu, scan.geometry.voxel_volume_mm3, TISSUES_HU, MISFIT_HU)
+    known = _of_label_map(pedicle, scan.geometry)
+    fit = fit_layers(partial(_shares, np.moveaxis(samples, -1, 0)), image, known)
     if fit.tissues_hu[1] < FAINTEST_CORTEX_HU:
         return None
     across = np.stack([pedicle.axes.u, pedicle.axes.v])

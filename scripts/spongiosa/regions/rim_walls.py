@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from spongiosa.regions.body import COLUMN_STEP_MM, Endplate, VertebralBody, first_inside, voxel_extent_mm
 from spongiosa.regions.coverage import Box
-from spongiosa.regions.layer_fit import KnownShape, fit_layers
+from spongiosa.regions.layer_fit import KnownImage, KnownShape, fit_layers
 from spongiosa.regions.thinning import is_kept
 from spongiosa.volume import FloatArray, Volume
 
@@ -31,6 +31,8 @@ WAIST_MM, WAIST_SIGMA_MM = 1.3, 0.8
 LEAN_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM = 1.5, 1.0, 2.0, 1.0
 #: Of where the wall stands nothing is known.  [mm]
 PLACE_SIGMA_MM = 1000.0
+#: The standard deviations of all coefficients.  [mm]
+SIGMA_MM = np.array([PLACE_SIGMA_MM, LEAN_SIGMA_MM, WAIST_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM])
 
 #: Voxels no longer than this leave little of a wall to the image.  [mm]
 CLEAR_VOXEL_MM = 1.5
@@ -45,10 +47,13 @@ CORTEX_MM, KERNEL_SIGMA_MM = 0.6, 0.5
 #: What is known of the tissue outside, cortex, spongy bone [HU] and its slope inwards [HU/mm]: mean and standard
 #: deviation.
 TISSUES_HU = np.array([[50.0, 100.0], [600.0, 600.0], [120.0, 150.0], [0.0, 8.0]])
+#: What model and image differ by (see `layer_fit`): twice as much as at pedicles, whose cortex is thicker and has no
+#: vessels.  Chosen on synthetic scans.  [HU]
+MISFIT_HU = 160.0
 #: Cortex below which a wall does not stand out; voxels from which on there is metal.  [HU, HU]
-FAINTEST_CORTEX_HU, METAL_HU = 100.0, 2500.0
+FAINTEST_CORTEX_HU, METAL_HU = 300.0, 2500.0
 #: Steps of the coefficients: of the derivatives, the longest of an iteration, those that end a fit.  [mm]
-_STEP_MM, _LONGEST_MM, _STILL_MM = 0.02, 2.0, 0.01
+_STEPS_MM = (0.02, 2.0, 0.01)
 
 
 @dataclass(frozen=True)
@@ -108,15 +113,19 @@ def find_wall(
     edge = first_inside(body.depth_mm(body.frame.to_lps_mm(points)), line)
     flat = RimWall(np.zeros(6), middle, half, max(float(np.abs(left_mm).max()), WALL_STEP_MM))
     found = np.isfinite(edge)
-    usual = np.array([0.0, 0.0, towards * WAIST_MM, 0.0, 0.0, 0.0])
-    sigma = np.array([PLACE_SIGMA_MM, LEAN_SIGMA_MM, WAIST_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM])
+    usual = _usual_mm(towards)
     # The points are a millimetre apart: those on the face of one voxel tell no more than one of them.
     per_voxel = max(1.0, float(np.prod(sorted(body.grid.spacing_mm)[1:])))
     terms = flat.terms(across[found], along[found])
-    wall = replace(flat, coefficients_mm=_robust(terms, edge[found], usual, sigma / np.sqrt(per_voxel)))
+    wall = replace(flat, coefficients_mm=_robust(terms, edge[found], usual, SIGMA_MM / np.sqrt(per_voxel)))
     if scan is None or max(body.grid.spacing_mm) <= CLEAR_VOXEL_MM:
         return wall
     return _in_image(wall, scan, body, towards)
+
+
+def _usual_mm(towards: float) -> FloatArray:
+    """The coefficients of a usual wall whose place is 0."""
+    return np.array([0.0, 0.0, towards * WAIST_MM, 0.0, 0.0, 0.0])
 
 
 def _robust(terms: FloatArray, values: FloatArray, usual: FloatArray, sigma: FloatArray) -> FloatArray:
@@ -135,11 +144,38 @@ def _robust(terms: FloatArray, values: FloatArray, usual: FloatArray, sigma: Flo
 def _in_image(wall: RimWall, scan: Volume, body: VertebralBody, towards: float) -> RimWall:
     """The wall that explains the HU about it best: a thin cortex between the tissue outside and spongy bone.
 
-    The label map's wall stays where there is metal or no cortex is seen.
+    What is known of it: the label map's wall, and what walls are like.  It stays where there is metal or no cortex is
+    seen.
     """
+    voxels = _voxels_about(wall, scan, body, towards)
+    if voxels is None:
+        return wall
+    (left, posterior, height), hu = voxels
+    grid = scan.geometry
+    extents = np.asarray(grid.direction).T @ body.frame.posterior * np.asarray(grid.spacing_mm)
+    blur_mm = float(np.sqrt(np.square(extents).sum() / 12.0 + KERNEL_SIGMA_MM**2))
+
+    def shares(coefficients_mm: FloatArray) -> FloatArray:
+        trial = replace(wall, coefficients_mm=coefficients_mm)
+        depth = towards * (trial(left, height) - posterior) / trial.steepness(left, height)
+        bone, spongy = ndtr(depth / blur_mm), ndtr((depth - CORTEX_MM) / blur_mm)
+        return np.stack([1.0 - bone, bone - spongy, spongy, spongy * np.maximum(depth - CORTEX_MM, 0.0)], axis=1)
+
+    of_label_map = LABEL_SIGMA_VOXELS * voxel_extent_mm(grid, body.frame.posterior)
+    precision = 1.0 / of_label_map**2 + SIGMA_MM**-2
+    start = (wall.coefficients_mm / of_label_map**2 + _usual_mm(towards) / SIGMA_MM**2) / precision
+    image = KnownImage(hu, grid.voxel_volume_mm3, TISSUES_HU, MISFIT_HU)
+    found = fit_layers(shares, image, KnownShape.of_one_unit(start, np.diag(precision), _STEPS_MM))
+    return wall if found.tissues_hu[1] < FAINTEST_CORTEX_HU else replace(wall, coefficients_mm=found.parameters)
+
+
+def _voxels_about(
+    wall: RimWall, scan: Volume, body: VertebralBody, towards: float
+) -> tuple[FloatArray, FloatArray] | None:
+    """Frame coordinates of the voxels about a wall, shape (3, n), and HU; None where they are too few or metal."""
     low, high = (wall.middle_mm + sign * (wall.half_height_mm - IMAGE_FROM_RIM_MM) for sign in (-1, 1))
     if high - low < LEAST_HEIGHT_MM:
-        return wall
+        return None
     left, height = (each.reshape(-1) for each in np.meshgrid(np.linspace(-BESIDE_MM, BESIDE_MM, 7), [low, high]))
     edge = wall(left, height)
     ends = [np.stack([left, edge + towards * reach, height], axis=1) for reach in (OUTSIDE_MM, -INSIDE_MM)]
@@ -151,30 +187,4 @@ def _in_image(wall: RimWall, scan: Volume, body: VertebralBody, towards: float) 
     kept = np.flatnonzero(is_about & (depth > -OUTSIDE_MM) & (depth < INSIDE_MM))
     kept = kept[is_kept(local[kept], MOST_VOXELS)]
     hu = np.asarray(scan.voxels[tuple(indices[kept].T)], dtype=np.float64)
-    if kept.size < FEWEST_VOXELS or hu.max() >= METAL_HU:
-        return wall
-    left, posterior, height = left[kept], posterior[kept], height[kept]
-    extents = np.abs(np.asarray(scan.geometry.direction).T @ body.frame.posterior) * np.asarray(
-        scan.geometry.spacing_mm
-    )
-    blur_mm = float(np.sqrt(np.square(extents).sum() / 12.0 + KERNEL_SIGMA_MM**2))
-
-    def shares(coefficients_mm: FloatArray) -> FloatArray:
-        trial = replace(wall, coefficients_mm=coefficients_mm)
-        depth = towards * (trial(left, height) - posterior) / trial.steepness(left, height)
-        bone, spongy = ndtr(depth / blur_mm), ndtr((depth - CORTEX_MM) / blur_mm)
-        return np.stack([1.0 - bone, bone - spongy, spongy, spongy * np.maximum(depth - CORTEX_MM, 0.0)], axis=1)
-
-    every = np.ones(len(wall.coefficients_mm))
-    of_label_map = np.eye(len(every)) / (LABEL_SIGMA_VOXELS * voxel_extent_mm(scan.geometry, body.frame.posterior)) ** 2
-    known = KnownShape(
-        wall.coefficients_mm,
-        of_label_map,
-        _STEP_MM * every,
-        _LONGEST_MM * every,
-        _STILL_MM * every,
-        -np.inf * every,
-        np.inf * every,
-    )
-    found = fit_layers(shares, hu, scan.geometry.voxel_volume_mm3, TISSUES_HU, known)
-    return wall if found.tissues_hu[1] < FAINTEST_CORTEX_HU else replace(wall, coefficients_mm=found.parameters)
+    return None if kept.size < FEWEST_VOXELS or hu.max() >= METAL_HU else (local[kept].T, hu)
