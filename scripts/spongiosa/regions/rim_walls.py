@@ -34,8 +34,8 @@ PLACE_SIGMA_MM = 1000.0
 #: The standard deviations of all coefficients.  [mm]
 SIGMA_MM = np.array([PLACE_SIGMA_MM, LEAN_SIGMA_MM, WAIST_SIGMA_MM, TURN_SIGMA_MM, BEND_SIGMA_MM, DENT_SIGMA_MM])
 
-#: Voxels no longer than this leave little of a wall to the image.  [mm]
-CLEAR_VOXEL_MM = 1.5
+#: Pixels no longer than this leave little of a wall to the image.  [mm]
+CLEAR_PIXEL_MM = 1.5
 #: Voxels so far outside and inside of the label map's wall are fitted, so far from the midline and from the rims.  [mm]
 OUTSIDE_MM, INSIDE_MM, BESIDE_MM, IMAGE_FROM_RIM_MM = 4.0, 5.0, 10.0, 2.5
 #: Standard deviation of the coefficients of a label map's wall: its voxels, from front to back.
@@ -97,7 +97,7 @@ def find_wall(
     """The anterior (`towards` -1) or posterior (+1) wall between the rims of `endplates`, the superior one first.
 
     What the label map shows on sagittal lines at `left_mm`, fitted with Tukey's biweight: spurs and vessels are left
-    aside.  Where voxels are long the image moves it (`_in_image`).
+    aside.  Where pixels are large the image moves it (`_in_image`).
     """
     (_, front, _), (_, back, _) = body.local_extent_mm
     near_edge = np.array([front if towards < 0 else back]) - towards * 2 * RIM_INSET_MM
@@ -118,7 +118,7 @@ def find_wall(
     per_voxel = max(1.0, float(np.prod(sorted(body.grid.spacing_mm)[1:])))
     terms = flat.terms(across[found], along[found])
     wall = replace(flat, coefficients_mm=_robust(terms, edge[found], usual, SIGMA_MM / np.sqrt(per_voxel)))
-    if scan is None or max(body.grid.spacing_mm) <= CLEAR_VOXEL_MM:
+    if scan is None or sorted(body.grid.spacing_mm)[1] <= CLEAR_PIXEL_MM:
         return wall
     return _in_image(wall, scan, body, towards)
 
