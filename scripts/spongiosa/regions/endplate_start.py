@@ -13,7 +13,7 @@ from spongiosa.volume import FloatArray
 
 #: The dish of an endplate has this share of the half axes of the body's section so far below the rim [mm]; its edge
 #: varies by this share (standard deviation).  Ours: the section below the rim is already a little waisted.
-DISH_SHARE, DISH_SHARE_SIGMA, SECTION_BELOW_RIM_MM = 0.925, 0.05, 3.0
+DISH_SHARE, DISH_SHARE_SIGMA, SECTION_BELOW_RIM_MM = 0.92, 0.03, 3.0
 
 #: The rim lies higher than this percentage of a label map's surface above its plane.
 RIM_PERCENTILE = 90.0
