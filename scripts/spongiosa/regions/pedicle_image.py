@@ -2,8 +2,8 @@
 
 A label map places the wall of a pedicle to a voxel; over the 10 mm of its trunk that leaves the axis uncertain by 2.5
 degrees in slices of 3 mm and by 4 in those of 5 mm.  A voxel that the wall crosses tells by its HU how much of it is
-bone.  Yet a thin cortex, whose thickness changes from patch to patch, cannot be told from a displaced one, so that the
-label map's axis keeps a weight.
+bone.  Yet a thick cortex looks like a near one, and its thickness changes from patch to patch: the label map's axis
+keeps a weight.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ FLARE_MM, CLEARANCE_MM = 0.8, 2.0
 FEWEST_VOXELS, MOST_VOXELS = 30, 1500
 #: Inside of a voxel the model is sampled in steps no longer than this.  [mm]
 SAMPLE_MM = 1.0
-#: Thickness of the cortex, and the standard deviation of the scanner's blur.  [mm]
-#: Hirano et al., Spine 1997; 22: 2504: 0.6 mm at the lateral wall of lumbar pedicles, 1.3 mm at the medial one.
+#: Thickness of the cortex, and the standard deviation of the scanner's blur.  Ours, starting values.  [mm]
 CORTEX_MM, KERNEL_SIGMA_MM = 0.9, 0.6
 
 #: What is known of marrow, cortex and surroundings [HU], and of how these change to the side and upwards: mean and

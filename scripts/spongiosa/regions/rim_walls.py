@@ -42,7 +42,7 @@ OUTSIDE_MM, INSIDE_MM, BESIDE_MM, IMAGE_FROM_RIM_MM = 4.0, 5.0, 10.0, 2.5
 LABEL_SIGMA_VOXELS = 0.3
 #: Least height of the wall between the rims, and the voxels that a wall is fitted to at least and at most.
 LEAST_HEIGHT_MM, FEWEST_VOXELS, MOST_VOXELS = 4.0, 60, 3000
-#: Thickness of the wall's cortex, and the standard deviation of the scanner's blur.  [mm]
+#: Thickness of the wall's cortex, and the standard deviation of the scanner's blur.  Ours, starting values.  [mm]
 CORTEX_MM, KERNEL_SIGMA_MM = 0.6, 0.5
 #: What is known of the tissue outside, cortex, spongy bone [HU] and its slope inwards [HU/mm]: mean and standard
 #: deviation.
