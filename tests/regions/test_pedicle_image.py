@@ -7,10 +7,10 @@ import pytest
 
 from spongiosa.anatomy.frame import unit_vector
 from spongiosa.regions.arch import Arch, LabelledScan
+from spongiosa.regions.layer_fit import METAL_HU
 from spongiosa.regions.pedicle_axes import Pedicle
 from spongiosa.regions.pedicle_image import (
     ASYMMETRY_SIGMA_RAD,
-    METAL_HU,
     FittedAxis,
     axes_of_image,
     mirrored,

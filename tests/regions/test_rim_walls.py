@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spongiosa.regions.body import VertebralBody
-from spongiosa.regions.rim_walls import METAL_HU, find_wall
+from spongiosa.regions.layer_fit import METAL_HU
+from spongiosa.regions.rim_walls import find_wall
 from spongiosa.volume import Geometry, Volume
 
 from .test_rims import WEDGE, body_of_grid

@@ -118,8 +118,7 @@ class VertebralBody:
 
     def label_in(self, labels: Volume) -> int:
         """The integer of this mask in the label map, on the same grid, that it was taken from."""
-        first = np.argwhere(self.mask)[0] + np.asarray(self.lower)
-        return int(labels.voxels[tuple(first)])
+        return int(labels.voxels[tuple(self.voxels[0])])
 
     @property
     def voxel_count(self) -> int:

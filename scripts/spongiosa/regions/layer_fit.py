@@ -22,6 +22,8 @@ Shares = Callable[[FloatArray], FloatArray]
 PATCH_MM3 = 13.0
 #: Residuals from which on voxels lose weight: brighter ones are other bone, darker ones noise.  [HU]
 BRIGHT_HU, DARK_HU = 150.0, 240.0
+#: No cortex is as bright: voxels from here on are metal, among which no layer is fitted.  [HU]
+METAL_HU = 2500.0
 _ITERATIONS, _DAMPINGS = 15, 6
 
 
@@ -87,25 +89,28 @@ class _LayerFit:
 
     def run(self) -> FittedShape:
         known, parameters, damping = self.known, self.known.start.copy(), 1e-3
+        shares = self.shares(parameters)
         for _ in range(_ITERATIONS):
-            errors = self._errors(parameters)
+            errors = self._errors(parameters, shares)
+            cost = np.square(errors).sum()
             jacobian = self._jacobian(parameters, errors)
             normal, gradient = jacobian.T @ jacobian, jacobian.T @ errors
             for _ in range(_DAMPINGS):
                 step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -gradient)
                 trial = parameters + np.clip(step, -known.longest, known.longest)
                 trial = np.clip(trial, known.lowest, known.highest)
-                if np.square(self._errors(trial)).sum() < np.square(errors).sum():
+                trial_shares = self.shares(trial)
+                if np.square(self._errors(trial, trial_shares)).sum() < cost:
                     damping = max(damping / 5.0, 1e-6)
                     break
                 damping *= 8.0
             else:
                 break
-            moved, parameters = np.abs(trial - parameters), trial
-            self._reweight(parameters)
+            moved, parameters, shares = np.abs(trial - parameters), trial, trial_shares
+            self._reweight(shares)
             if (moved < known.still).all():
                 break
-        return FittedShape(parameters, np.asarray(np.linalg.inv(normal)), self._tissues(self.shares(parameters)))
+        return FittedShape(parameters, np.asarray(np.linalg.inv(normal)), self._tissues(shares))
 
     def _tissues(self, shares: FloatArray) -> FloatArray:
         """The HU of the tissues that fit best beside what is known of them."""
@@ -113,9 +118,8 @@ class _LayerFit:
         normal = weighted.T @ shares + np.diag(self.sigma**-2)
         return np.asarray(np.linalg.solve(normal, weighted.T @ self.hu + self.mean / self.sigma**2))
 
-    def _errors(self, parameters: FloatArray) -> FloatArray:
+    def _errors(self, parameters: FloatArray, shares: FloatArray) -> FloatArray:
         """Weighted residuals of voxels, tissues and parameters, each in its standard deviation."""
-        shares = self.shares(parameters)
         tissues = self._tissues(shares)
         of_voxels = np.sqrt(self.weights) * (self.hu - shares @ tissues) / self.misfit_hu
         of_tissues = (tissues - self.mean) / self.sigma
@@ -123,10 +127,9 @@ class _LayerFit:
 
     def _jacobian(self, parameters: FloatArray, errors: FloatArray) -> FloatArray:
         changed = parameters + np.diag(self.known.steps)
-        differences = np.stack([self._errors(each) - errors for each in changed], axis=1)
+        differences = np.stack([self._errors(each, self.shares(each)) - errors for each in changed], axis=1)
         return np.asarray(differences / self.known.steps)
 
-    def _reweight(self, parameters: FloatArray) -> None:
-        shares = self.shares(parameters)
+    def _reweight(self, shares: FloatArray) -> None:
         residual = self.hu - shares @ self._tissues(shares)
         self.weights = 1.0 / (1.0 + np.square(residual / np.where(residual > 0, BRIGHT_HU, DARK_HU)))

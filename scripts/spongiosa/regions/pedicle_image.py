@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from spongiosa.anatomy.frame import VertebralFrame, unit_vector
 from spongiosa.regions.body import VertebralBody, voxel_extent_mm
 from spongiosa.regions.coverage import Box
-from spongiosa.regions.layer_fit import KnownImage, KnownShape, fit_layers
+from spongiosa.regions.layer_fit import METAL_HU, KnownImage, KnownShape, fit_layers
 from spongiosa.regions.pedicle_axes import SIDES, Pedicle
 from spongiosa.regions.thinning import is_kept
 from spongiosa.volume import FloatArray, Geometry, Volume
@@ -44,8 +44,8 @@ CORTEX_MM, KERNEL_SIGMA_MM = 0.9, 0.6
 TISSUES_HU = np.array([[100.0, 400.0], [600.0, 600.0], [20.0, 100.0], [0.0, 60.0], [0.0, 60.0]])
 #: What model and image differ by (see `layer_fit`).  Chosen on synthetic scans.  [HU]
 MISFIT_HU = 80.0
-#: Cortex below which a pedicle does not stand out; voxels from which on there is metal.  [HU, HU]
-FAINTEST_CORTEX_HU, METAL_HU = 100.0, 2500.0
+#: Cortex below which a pedicle does not stand out.  [HU]
+FAINTEST_CORTEX_HU = 100.0
 
 #: Standard deviation of a label map's axis per voxel across it [rad/mm, mm/mm], and the least place's [mm]; that of
 #: its semi-axes.  [mm]

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from spongiosa.regions.body import COLUMN_STEP_MM, Endplate, VertebralBody, first_inside, voxel_extent_mm
 from spongiosa.regions.coverage import Box
-from spongiosa.regions.layer_fit import KnownImage, KnownShape, fit_layers
+from spongiosa.regions.layer_fit import METAL_HU, KnownImage, KnownShape, fit_layers
 from spongiosa.regions.thinning import is_kept
 from spongiosa.volume import FloatArray, Volume
 
@@ -50,8 +50,8 @@ TISSUES_HU = np.array([[50.0, 100.0], [600.0, 600.0], [120.0, 150.0], [0.0, 8.0]
 #: What model and image differ by (see `layer_fit`): twice as much as at pedicles, whose cortex is thicker and has no
 #: vessels.  Chosen on synthetic scans.  [HU]
 MISFIT_HU = 160.0
-#: Cortex below which a wall does not stand out; voxels from which on there is metal.  [HU, HU]
-FAINTEST_CORTEX_HU, METAL_HU = 300.0, 2500.0
+#: Cortex below which a wall does not stand out.  [HU]
+FAINTEST_CORTEX_HU = 300.0
 #: Steps of the coefficients: of the derivatives, the longest of an iteration, those that end a fit.  [mm]
 _STEPS_MM = (0.02, 2.0, 0.01)
 
